@@ -1,0 +1,41 @@
+# seq2serve: `make demo` shows everything, `make test` checks everything.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+EXTRAS := train,serve,dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench-decoding bench-training clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: setup ## train, compare, export and serve three small models (6 minutes)
+	$(BIN)/seq2serve demo --out build/demo
+
+lint: setup ## formatting, style, types and the architecture's import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## every check and every test
+	$(BIN)/python -m pytest
+
+bench-decoding: setup ## decoding speed -> build/bench/decoding.json
+	$(BIN)/python -m tests.benchmarks.decoding
+
+bench-training: setup ## training speed -> build/bench/training.json
+	$(BIN)/python -m tests.benchmarks.training
+
+clean: ## remove everything that was built, but for .venv
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,89 @@
+"""The contract between the search and a model: rows in, each row's best continuations out.
+
+A *slot* is a sentence that a stepper has encoded. A *row* is one live hypothesis of a slot. Encoder
+tensors are kept once per slot; only decoder state moves when hypotheses are reordered.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from mt.bundle import Bundle
+from mt.errors import ConfigError
+
+Ids = npt.NDArray[np.int64]
+LogProbs = npt.NDArray[np.float32]
+Attention = npt.NDArray[np.float32]
+Slot = int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The hypotheses to step, all arrays (rows,).
+
+    Rows of one slot stand together. `parents[i]` is the row of the *previous* step that row i
+    continues, or -1 where row i is the first of a slot just admitted (its last id is `bos_id`).
+    A previous row that no row names is forgotten.
+    """
+
+    slots: Ids
+    parents: Ids
+    last_ids: Ids
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """The k best next ids of each row, best first.
+
+    ids (rows, k); log_probs (rows, k), natural logarithm, normalised over the ids a model may
+    emit (never pad, bos or unknown); attention (rows, src_len) of the longest running source, zero
+    beyond a row's own source, or None where not asked for or where the model has none.
+    """
+
+    ids: Ids
+    log_probs: LogProbs
+    attention: Attention | None = None
+
+
+class Stepper(Protocol):
+    """A model with its cache, as the search sees it. Not thread-safe: one search owns it."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids; `step` returns min(k, vocab_size) continuations."""
+
+    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[Slot]:
+        """Encode sentences of any lengths (each ends with eos) beside those already running."""
+
+    def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
+        """Continue every row by one id; return each row's k best next ids."""
+
+    def retire(self, slots: Sequence[Slot]) -> None:
+        """Free sentences whose rows will not be stepped again; their neighbours run on."""
+
+
+class OpenStepper(Protocol):
+    """How a runtime opens a bundle; `threads` are its intra-operator threads."""
+
+    def __call__(self, bundle: Bundle, precision: str | None = None, threads: int = 1) -> Stepper:
+        """Open the bundle's graphs at one of its precisions (None: the manifest's default)."""
+
+
+def runtime(name: str = "onnx") -> OpenStepper:
+    """Find an installed runtime by name, so that exporting can check what serving will run.
+
+    Raises:
+        ConfigError: no such runtime is installed.
+    """
+    for entry in entry_points(group="seq2serve.runtimes", name=name):
+        try:
+            return cast(OpenStepper, entry.load())
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the {name} runtime needs {error.name}: pip install 'seq2serve[serve]'"
+            ) from None
+    raise ConfigError(f"no runtime named {name}: install this project with pip first")

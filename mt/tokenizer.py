@@ -1,0 +1,77 @@
+"""SentencePiece text <-> ids, with the four special ids every model of this project uses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import sentencepiece
+
+from mt.errors import BundleError
+
+PAD_ID = 0
+UNK_ID = 1
+BOS_ID = 2
+EOS_ID = 3
+SPECIAL_IDS = (PAD_ID, UNK_ID, BOS_ID, EOS_ID)
+
+
+class Tokenizer:
+    """A joint SentencePiece model for source and target, fixed once trained."""
+
+    def __init__(self, model: bytes, name: str = "tokenizer.model") -> None:
+        """Load a serialised SentencePiece model.
+
+        Raises:
+            BundleError: the bytes are no such model, or its special ids are not ours.
+        """
+        self._processor = sentencepiece.SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model)
+        except RuntimeError:
+            raise BundleError(f"{name} is not a SentencePiece model") from None
+        processor = self._processor
+        ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+        if ids != SPECIAL_IDS:
+            raise BundleError(f"{name}: pad, unk, bos, eos are {ids}, expected {SPECIAL_IDS}")
+        self.model = model
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Read a SentencePiece model file.
+
+        Raises:
+            BundleError: the file is missing or no such model.
+        """
+        try:
+            return cls(path.read_bytes(), str(path))
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read ({error.strerror})") from None
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of pieces, special ones included."""
+        return int(self._processor.get_piece_size())
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, without bos or eos."""
+        return list(self._processor.encode(text))
+
+    def encode_source(self, text: str) -> list[int]:
+        """Ids of a source sentence as a model reads it: with eos at the end."""
+        return [*self.encode(text), EOS_ID]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ids; special ids leave no trace."""
+        return str(self._processor.decode([int(i) for i in ids if i not in SPECIAL_IDS]))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The pieces behind ids, as SentencePiece spells them."""
+        return [str(self._processor.id_to_piece(int(i))) for i in ids]
+
+    def never_emitted(self) -> list[int]:
+        """Ids a decoder must not produce: pad, unknown, bos, and byte pieces of control characters.
+
+        Byte fallback can spell a newline or NUL; no translation of one sentence holds either.
+        """
+        controls = {f"<0x{code:02X}>" for code in (*range(0x20), 0x7F)}
+        pieces = (i for i in range(self.vocab_size) if self._processor.id_to_piece(i) in controls)
+        return [PAD_ID, UNK_ID, BOS_ID, *pieces]

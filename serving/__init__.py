@@ -1,0 +1,1 @@
+"""Bundle to answers: engine, translator, HTTP and Ray Serve. Runs without torch."""

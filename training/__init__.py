@@ -1,0 +1,1 @@
+"""Parallel text to bundle: corpora, subwords, models, training, scores and export."""

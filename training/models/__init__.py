@@ -1,0 +1,1 @@
+"""The two families, each one file in its paper's order, behind one small interface."""
