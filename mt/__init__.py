@@ -1,1 +1,1 @@
-"""What training and serving share: words, ids, bundles and search. Imports no deep-learning library."""
+"""What training and serving share: words, ids, bundles and search. No deep learning here."""

@@ -24,8 +24,8 @@ from mt.tokenizer import SPECIAL_IDS, Tokenizer
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.model"
 MODEL_CARD = "MODEL_CARD.md"
-SCHEMA_VERSION = 1
-GRAPH_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
+GRAPH_VERSION: Literal[1] = 1
 
 
 class FileEntry(Strict):
@@ -119,7 +119,7 @@ class Bundle:
         return self.folder / files.encoder, self.folder / files.step
 
 
-def open(folder: Path) -> Bundle:  # noqa: A001  # read as `bundle.open(path)`
+def open(folder: Path) -> Bundle:  # read as `bundle.open(path)`
     """Open a bundle and verify every file against the manifest.
 
     Raises:

@@ -60,7 +60,7 @@ class Seq2Seq(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, encoded: Encoded, tgt_in: Tensor) -> Tensor:
-        """Hidden states (batch, tgt_len, d) for all positions of tgt_in (batch, tgt_len), at once."""
+        """Hidden states (batch, tgt_len, d) of all positions of tgt_in (batch, tgt_len)."""
 
     @abstractmethod
     def project(self, hidden: Tensor) -> Tensor:
