@@ -1,0 +1,357 @@
+"""In-flight batching: one thread owns the running batch; sentences join and leave at any step.
+
+The way of the serving engines of large language models, for encoder-decoder beams. A request never
+waits for the batch before it to end, and a finished, cancelled or late sentence frees its rows
+within one step. Knows neither HTTP nor Ray.
+"""
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Hashable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+
+from mt import log
+from mt.beam_search import Finished, Hypothesis, RunningBatch, SearchOptions
+from mt.errors import DeadlineError, EngineError, MTError, OverloadedError, UnavailableError
+from mt.stepper import Stepper
+from serving.settings import EngineSettings
+from serving.waiting_line import DrainRate, Outcome, Sentence, WaitingLine, expired
+
+_LONGEST_RETRY_S = 60.0
+
+
+@dataclass(frozen=True)
+class EngineStats:
+    """What an engine is doing and has done. Counters count sentences unless they say otherwise."""
+
+    name: str
+    ready: bool
+    """Takes new sentences, and answers them."""
+    healthy: bool
+    running: int
+    rows: int
+    """Live hypotheses of the running sentences."""
+    waiting: int
+    done: int
+    cancelled: int
+    expired: int
+    failed: int
+    refused: int
+    """Sentences that found the queue full."""
+    steps: int
+    mean_rows: float
+    """Rows in a step, on average since the start."""
+    age_s: float
+    """Seconds the step under way has taken so far; 0 when there is nothing to do."""
+
+
+@dataclass
+class _Counters:
+    done: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    failed: int = 0
+    refused: int = 0
+    steps: int = 0
+    rows_stepped: int = 0
+
+
+class Engine:
+    """A stepper, its thread and its queue. The stepper belongs to the engine from here on."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        settings: EngineSettings,
+        max_target_tokens: int,
+        name: str = "",
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self._stepper = stepper
+        self._max_target_tokens = max_target_tokens
+        self._batch = RunningBatch(stepper, max_target_tokens)
+        self._changed = threading.Condition()  # guards everything below
+        self._line = WaitingLine()
+        self._running: dict[Hashable, Sentence] = {}
+        self._suspects = WaitingLine()
+        self._counters = _Counters()
+        self._rate = DrainRate()
+        self._failures_in_a_row = 0
+        self._turn_began: float | None = None
+        self._draining = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"engine {name}", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        src_ids: Sequence[int],
+        options: SearchOptions,
+        deadline: float | None = None,
+        block: bool = False,
+    ) -> Future[list[Hypothesis]]:
+        """Queue one sentence (ids with eos); the future gives its hypotheses, best first.
+
+        `deadline` is a time of `time.monotonic`. `block` waits for room in the queue instead of
+        refusing. The future may be cancelled at any time and its rows are free one step later; it
+        fails with DeadlineError, EngineError or UnavailableError. Any thread may call.
+
+        Raises:
+            InputError: the source is empty, or the forced prefix does not fit.
+            OverloadedError: the queue is full.
+            UnavailableError: the engine is draining or closed.
+            DeadlineError: the deadline passed while waiting for room.
+        """
+        return self.submit_many([src_ids], options, deadline, block)[0]
+
+    def submit_many(
+        self,
+        sources: Sequence[Sequence[int]],
+        options: SearchOptions,
+        deadline: float | None = None,
+        block: bool = False,
+    ) -> list[Future[list[Hypothesis]]]:
+        """Queue several sentences, all or none; otherwise as `submit`.
+
+        Raises:
+            InputError: a source is empty, or the forced prefix does not fit.
+            OverloadedError: the queue has no room for all of them.
+            UnavailableError: the engine is draining or closed.
+            DeadlineError: the deadline passed while waiting for room.
+        """
+        sentences = [Sentence(list(src_ids), options, deadline) for src_ids in sources]
+        for sentence in sentences:
+            self._batch.check(sentence.job)
+        with self._changed:
+            if block:
+                self._wait_for_room(len(sentences), deadline)
+            self._check_open()
+            self._check_room(len(sentences))
+            self._line.join(sentences)
+            self._changed.notify_all()
+        return [sentence.future for sentence in sentences]
+
+    def stats(self) -> EngineStats:
+        """A consistent picture of this moment."""
+        with self._changed:
+            counters = self._counters
+            return EngineStats(
+                name=self.name,
+                ready=self._is_healthy() and not self._draining,
+                healthy=self._is_healthy(),
+                running=len(self._running),
+                rows=self._batch.rows,
+                waiting=len(self._line) + len(self._suspects),
+                done=counters.done,
+                cancelled=counters.cancelled,
+                expired=counters.expired,
+                failed=counters.failed,
+                refused=counters.refused,
+                steps=counters.steps,
+                mean_rows=counters.rows_stepped / max(counters.steps, 1),
+                age_s=self._age_s(),
+            )
+
+    def healthy(self) -> bool:
+        """Whether the thread lives, no step hangs and the model does not fail again and again."""
+        with self._changed:
+            return self._is_healthy()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Refuse new sentences and wait for those inside; True when none is left."""
+        with self._changed:
+            self._draining = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._has_work(), timeout_s)
+
+    def close(self) -> None:
+        """Stop now: what has not finished fails with UnavailableError. Safe to repeat."""
+        with self._changed:
+            self._closed = True
+            left = self._take_everyone()
+            self._changed.notify_all()
+        for sentence in left:
+            sentence.resolve(UnavailableError("the translator was closed; send the text again"))
+        if threading.current_thread() is not self._thread:
+            self._thread.join(self.settings.close_timeout_s)
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Under the lock
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnavailableError("the translator is closed")
+        if self._draining:
+            raise UnavailableError("the translator is stopping; try another replica, or later")
+
+    def _check_room(self, sentences: int) -> None:
+        if len(self._line) + sentences <= self.settings.max_waiting:
+            return
+        self._counters.refused += sentences
+        ahead = len(self._line) + len(self._suspects) + len(self._running)
+        raise OverloadedError(
+            f"{len(self._line)} sentences wait already, at most {self.settings.max_waiting} may",
+            retry_after_s=min(max(self._rate.seconds_for(ahead), 1.0), _LONGEST_RETRY_S),
+        )
+
+    def _wait_for_room(self, sentences: int, deadline: float | None) -> None:
+        most = self.settings.max_waiting - sentences
+        timeout = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        if not self._changed.wait_for(
+            lambda: len(self._line) <= most or self._closed or self._draining, timeout
+        ):
+            raise expired()
+
+    def _has_work(self) -> bool:
+        return bool(self._line or self._running or self._suspects)
+
+    def _age_s(self) -> float:
+        return 0.0 if self._turn_began is None else time.monotonic() - self._turn_began
+
+    def _is_healthy(self) -> bool:
+        return (
+            self._thread.is_alive()
+            and not self._closed
+            and self._failures_in_a_row < self.settings.failure_limit
+            and self._age_s() < self.settings.heartbeat_limit_s
+        )
+
+    def _take_everyone(self) -> list[Sentence]:
+        everyone = [*self._running.values(), *self._suspects.clear(), *self._line.clear()]
+        self._running.clear()
+        return everyone
+
+    # On the engine's thread
+
+    def _run(self) -> None:
+        """Turn after turn until closed. A bug here must not leave anybody waiting for ever."""
+        try:
+            while self._wait_for_work():
+                self._turn()
+        except BaseException as error:
+            log.event("engine_died", engine=self.name, error=_describe(error))
+            self.close()
+            raise
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._turn_began = None
+            self._changed.wait_for(lambda: self._has_work() or self._closed)
+            self._turn_began = time.monotonic()
+            return not self._closed
+
+    def _turn(self) -> None:
+        """Some leave, some enter, all running ones take one step, the finished get answers."""
+        began = time.monotonic()
+        try:
+            self._dismiss_left()
+            self._admit()
+            rows, finished = self._batch.rows, self._batch.step()
+        except Exception as error:
+            self._recover(error)
+        else:
+            self._deliver(finished, rows, time.monotonic() - began)
+
+    def _dismiss_left(self) -> None:
+        """Cancelled and late sentences go, wherever they are."""
+        now = time.monotonic()
+        with self._changed:
+            left = [s for s in self._running.values() if s.left(now)]
+            stopped = [self._running.pop(s.key).key for s in left]
+            for line in (self._suspects, self._line):
+                left += line.remove(lambda s: s.left(now))
+        self._settle([(sentence, expired()) for sentence in left])
+        self._batch.cancel(stopped)
+
+    def _admit(self) -> None:
+        with self._changed:
+            newcomers = self._next_suspect() if self._suspects else self._next_in_line()
+            self._running.update((sentence.key, sentence) for sentence in newcomers)
+            self._changed.notify_all()  # there is room in the line
+        if newcomers:
+            self._batch.admit([sentence.job for sentence in newcomers])
+
+    def _next_in_line(self) -> list[Sentence]:
+        reserved = sum(sentence.rows for sentence in self._running.values())
+        return self._line.take(self.settings.max_rows - reserved, alone=not self._running)
+
+    def _next_suspect(self) -> list[Sentence]:
+        """After a failure its sentences run one by one, so that only the guilty one fails."""
+        return [] if self._running else self._suspects.take(0, alone=True)
+
+    def _deliver(self, finished: Iterable[Finished], rows: int, seconds: float) -> None:
+        outcomes: list[tuple[Sentence, Outcome]] = []
+        with self._changed:
+            for item in finished:
+                if (sentence := self._running.pop(item.key, None)) is not None:
+                    outcomes.append((sentence, list(item.hypotheses)))
+            self._counters.steps += 1 if rows else 0
+            self._counters.rows_stepped += rows
+            self._rate.observe(seconds, len(outcomes))
+            if outcomes:
+                self._failures_in_a_row = 0
+        self._settle(outcomes)
+
+    def _recover(self, error: Exception) -> None:
+        """Start a clean batch. Its sentences are tried again alone; one that was alone fails."""
+        with self._changed:
+            victims = list(self._running.values())
+            self._running.clear()
+            self._failures_in_a_row += 1
+        log.event(
+            "engine_failure", engine=self.name, sentences=len(victims), error=_describe(error)
+        )
+        self._abandon_batch(victims)
+        if len(victims) == 1:
+            self._settle([(victims[0], _as_ours(error))])
+            return
+        with self._changed:
+            self._suspects.join(victims)
+
+    def _abandon_batch(self, victims: Iterable[Sentence]) -> None:
+        """Let the stepper forget everyone, as far as it still can."""
+        with contextlib.suppress(Exception):
+            self._batch.cancel([sentence.key for sentence in victims])
+        with self._changed:
+            self._batch = RunningBatch(self._stepper, self._max_target_tokens)
+
+    def _settle(self, outcomes: Sequence[tuple[Sentence, Outcome]]) -> None:
+        """Hand out outcomes without the lock: callers' callbacks run here, and may submit."""
+        wanted = [outcome for sentence, outcome in outcomes if sentence.resolve(outcome)]
+        failed = [outcome for outcome in wanted if isinstance(outcome, Exception)]
+        expired = sum(isinstance(outcome, DeadlineError) for outcome in failed)
+        with self._changed:
+            self._counters.cancelled += len(outcomes) - len(wanted)
+            self._counters.done += len(wanted) - len(failed)
+            self._counters.expired += expired
+            self._counters.failed += len(failed) - expired
+            self._changed.notify_all()  # perhaps nothing is left to drain
+
+
+def _describe(error: BaseException) -> str:
+    """Type and place of an error. Its message might repeat what was to be translated."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    return type(error).__name__ + "".join(f" at {p.filename}:{p.lineno}" for p in place)
+
+
+def _as_ours(error: Exception) -> MTError:
+    if isinstance(error, MTError):
+        return error
+    ours = EngineError("the model failed on this text; try again, or report it with the log")
+    ours.__cause__ = error
+    return ours

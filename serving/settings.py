@@ -1,0 +1,97 @@
+"""Settings of a server: limits at the door, the engine, the bundles, where it listens."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import Field
+
+from mt.config import Strict, load_yaml
+
+
+class EngineSettings(Strict):
+    """One engine: a model, its thread, its running batch and its queue."""
+
+    precision: str | None = Field(None, description="graphs to run; unset: the bundle's default")
+    threads: int = Field(1, ge=1, le=256, description="threads inside one model step")
+    max_rows: int = Field(160, ge=1, description="live hypotheses in the running batch")
+    max_waiting: int = Field(512, ge=1, description="sentences queued beyond those running")
+    heartbeat_limit_s: float = Field(
+        20.0, gt=0, description="seconds one step may take before the engine counts as stuck"
+    )
+    failure_limit: int = Field(
+        5, ge=1, description="failures in a row, without a success, that make the engine unhealthy"
+    )
+    close_timeout_s: float = Field(
+        10.0, gt=0, description="seconds that closing waits for a step that is under way"
+    )
+
+
+class Limits(Strict):
+    """What one request may ask for. The defaults suit a server that strangers can reach."""
+
+    max_texts: int = Field(128, ge=1, description="texts in one request")
+    max_text_chars: int = Field(10_000, ge=1, description="characters of one text")
+    max_total_chars: int = Field(50_000, ge=1, description="characters of all texts together")
+    max_body_bytes: int = Field(1_048_576, ge=1, description="bytes of one request body")
+    max_beam_size: int = Field(16, ge=1, description="hypotheses kept while searching")
+    max_n_best: int = Field(16, ge=1, description="alternative translations in one answer")
+    deadline_s: float | None = Field(
+        30.0, gt=0, description="seconds until an answer is too late; null: it may take any time"
+    )
+
+
+OFFLINE = Limits(
+    max_texts=10_000_000,
+    max_text_chars=10_000_000,
+    max_total_chars=1_000_000_000,
+    max_beam_size=64,
+    max_n_best=64,
+    deadline_s=None,
+)
+"""Limits of a program that translates its own files: only what could never be meant is refused."""
+
+
+class BundleSettings(Strict):
+    """One bundle to serve."""
+
+    path: str = Field(min_length=1, description="folder, relative to where the server starts")
+    engine: EngineSettings = Field(
+        default_factory=EngineSettings, description="keys that differ from the common engine"
+    )
+
+
+class ServeSettings(Strict):
+    """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
+
+    bundles: list[BundleSettings] = Field(min_length=1, description="the models to offer")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0: every interface")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one")
+    limits: Limits = Field(default_factory=Limits)
+    engine: EngineSettings = Field(default_factory=EngineSettings, description="common to all")
+    replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
+    drain_timeout_s: float = Field(
+        35.0, gt=0, description="seconds that stopping waits for answers under way"
+    )
+
+    def engine_for(self, bundle: BundleSettings) -> EngineSettings:
+        """The common engine settings, with the keys that this bundle sets itself."""
+        own = bundle.engine.model_dump(exclude_unset=True)
+        return EngineSettings.model_validate({**self.engine.model_dump(), **own})
+
+    @property
+    def max_ongoing_requests(self) -> int:
+        """Requests Ray Serve may hand to one replica: all its engines can hold, and a few more.
+
+        Beyond it Ray refuses by itself, without our error body, so it must be the larger bound.
+        """
+        engines = [self.engine_for(bundle) for bundle in self.bundles]
+        return 16 + sum(engine.max_rows + engine.max_waiting for engine in engines)
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> ServeSettings:
+    """Read a settings file; each override is `dotted.key=value`.
+
+    Raises:
+        ConfigError: the file is missing or wrong; names file and dotted key.
+    """
+    return load_yaml(path, ServeSettings, overrides)

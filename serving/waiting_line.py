@@ -1,0 +1,125 @@
+"""Sentences before the running batch: who waits, who may enter, how long the line takes."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from mt.beam_search import Hypothesis, Job, SearchOptions
+from mt.errors import DeadlineError
+
+Outcome = list[Hypothesis] | Exception
+
+_keys = itertools.count()
+
+
+@dataclass(eq=False)
+class Sentence:
+    """One sentence on its way through an engine."""
+
+    src_ids: list[int]
+    options: SearchOptions
+    deadline: float | None
+    """On the clock of `time.monotonic`."""
+    future: Future[list[Hypothesis]] = field(default_factory=Future)
+    key: int = field(default_factory=lambda: next(_keys))
+
+    @property
+    def job(self) -> Job:
+        """What the search is told of it."""
+        return Job(self.key, self.src_ids, self.options)
+
+    @property
+    def rows(self) -> int:
+        """Rows to reserve: a search never holds more live hypotheses than its beam is wide."""
+        return self.options.beam_size
+
+    def left(self, now: float) -> bool:
+        """Whether nobody wants the answer any more: cancelled, or too late."""
+        return self.future.cancelled() or self.late(now)
+
+    def late(self, now: float) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and now >= self.deadline
+
+    def resolve(self, outcome: Outcome) -> bool:
+        """Hand over the outcome, once; False where the caller had cancelled.
+
+        The future stays pending until here, so that it can be cancelled while the search runs.
+        """
+        if not self.future.set_running_or_notify_cancel():
+            return False
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+        return True
+
+
+def expired() -> DeadlineError:
+    """The error of a sentence whose time ran out."""
+    return DeadlineError("the deadline passed before the translation was finished; try again")
+
+
+class WaitingLine:
+    """First come, first served; the engine's lock guards it."""
+
+    def __init__(self) -> None:
+        self._sentences: deque[Sentence] = deque()
+
+    def __len__(self) -> int:
+        return len(self._sentences)
+
+    def join(self, sentences: Iterable[Sentence]) -> None:
+        """Stand at the end."""
+        self._sentences.extend(sentences)
+
+    def take(self, rows: int, alone: bool) -> list[Sentence]:
+        """Leave the line from its head, as many as fit into `rows` free rows.
+
+        A wide search at the head is never overtaken, so it cannot starve. One that is wider than
+        the whole batch enters when it would run `alone`.
+        """
+        taken: list[Sentence] = []
+        while self._sentences:
+            needed = self._sentences[0].rows
+            if needed > rows and (taken or not alone):
+                break
+            taken.append(self._sentences.popleft())
+            rows -= needed
+        return taken
+
+    def remove(self, unwanted: Callable[[Sentence], bool]) -> list[Sentence]:
+        """Take out everyone who is unwanted, wherever they stand."""
+        removed = [sentence for sentence in self._sentences if unwanted(sentence)]
+        if removed:
+            gone = set(removed)
+            self._sentences = deque(s for s in self._sentences if s not in gone)
+        return removed
+
+    def clear(self) -> list[Sentence]:
+        """Take out everyone."""
+        return self.remove(lambda _: True)
+
+
+class DrainRate:
+    """Sentences finished per busy second, newer steps counting more."""
+
+    _MEMORY = 0.99  # of the past that remains after a step: about the last hundred steps
+    _UNKNOWN_S = 1.0
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._finished = 0.0
+
+    def observe(self, seconds: float, finished: int) -> None:
+        """Count one step."""
+        self._seconds = self._MEMORY * self._seconds + seconds
+        self._finished = self._MEMORY * self._finished + finished
+
+    def seconds_for(self, sentences: int) -> float:
+        """How long so many sentences will take, at the recent rate."""
+        if self._finished <= 0.0:
+            return self._UNKNOWN_S
+        return sentences * self._seconds / self._finished
