@@ -1,0 +1,236 @@
+"""The attention GRU, whole: Bahdanau et al. 2015, appendix A, in the appendix's order.
+
+"Neural Machine Translation by Jointly Learning to Align and Translate". The decoder is the
+conditional GRU of two cells that dl4mt and Nematus made of it: the first cell reads the previous
+word, its state asks the attention, and the second cell reads the context.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from mt.config import Strict
+from mt.tokenizer import PAD_ID
+from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
+
+
+class GRUConfig(Strict):
+    """Sizes and choices of a recurrent model."""
+
+    family: Literal["gru"] = "gru"
+    embedding_size: int = Field(ge=1)
+    encoder_size: int = Field(ge=1, description="state of each of the two directions")
+    decoder_size: int = Field(ge=1)
+    attention_size: int = Field(ge=1)
+    attention: Literal["bahdanau", "none"] = Field(
+        "bahdanau", description="none: one fixed context, the encoder's two last states"
+    )
+    dropout: float = Field(0.3, ge=0, lt=1, description="on embeddings")
+    dropout_output: float = Field(0.5, ge=0, lt=1, description="on encoder states, deep output")
+    tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
+        "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
+    )
+
+
+class GRUCell(nn.Module):
+    """One gated recurrent unit, appendix A.1.1, in PyTorch's convention.
+
+    r, z = sigmoid(W x + U h) and n = tanh(W x + r * (U h)), then h' = (1 - z) * n + z * h.
+    The paper resets the state before multiplying, U (r * h), and calls 1 - z what is z here. The
+    convention of PyTorch takes one product instead of two, and trains the same.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.input = nn.Linear(input_size, 3 * hidden_size)
+        self.hidden = nn.Linear(hidden_size, 3 * hidden_size)
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> Tensor:
+        """Next state (batch, hidden) of a state and of `self.input(x)` (batch, 3 * hidden).
+
+        The input comes projected, so that all steps of a sequence can be projected at once.
+        """
+        size = hidden.shape[-1]
+        recurrent = self.hidden(hidden)
+        gates = torch.sigmoid(inputs[..., : 2 * size] + recurrent[..., : 2 * size])
+        reset, update = gates.chunk(2, -1)
+        candidate = torch.tanh(inputs[..., 2 * size :] + reset * recurrent[..., 2 * size :])
+        return candidate + update * (hidden - candidate)
+
+
+class AdditiveAttention(nn.Module):
+    """e_j = v . tanh(W s + U h_j), weights softmax(e), appendix A.1.2.
+
+    W carries the only bias: a second one, on U, would add to the same sum.
+    """
+
+    def __init__(self, query_size: int, key_size: int, attention_size: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(query_size, attention_size)
+        self.key = nn.Linear(key_size, attention_size, bias=False)
+        self.energy = nn.Parameter(torch.empty(attention_size))
+
+    def forward(
+        self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Context (batch, value) and weights (batch, src_len).
+
+        query (batch, query_size); keys (batch, src_len, attention_size), `self.key` of the encoder
+        states, projected once; values (batch, src_len, value); mask (batch, src_len), True at
+        tokens.
+        """
+        hidden = torch.tanh(keys + self.query(query).unsqueeze(1))
+        energies = hidden @ self.energy.to(hidden.dtype)  # (batch, src_len)
+        lowest = torch.finfo(energies.dtype).min  # finite: a row without any token gives no NaN
+        weights = energies.masked_fill(~mask, lowest).softmax(-1).to(values.dtype)
+        return torch.bmm(weights.unsqueeze(1), values).squeeze(1), weights
+
+
+class DeepOutput(nn.Module):
+    """tanh(W s + C c + V y), appendix A.2.2 with tanh for maxout, as wide as an embedding."""
+
+    def __init__(self, config: GRUConfig) -> None:
+        super().__init__()
+        self.state = nn.Linear(config.decoder_size, config.embedding_size)
+        self.context = nn.Linear(2 * config.encoder_size, config.embedding_size)
+        self.embedding = nn.Linear(config.embedding_size, config.embedding_size)
+        self.dropout = nn.Dropout(config.dropout_output)
+
+    def forward(self, states: Tensor, contexts: Tensor, embedded: Tensor) -> Tensor:
+        """Any leading axes alike -> (..., embedding_size)."""
+        total = self.state(states) + self.context(contexts) + self.embedding(embedded)
+        hidden: Tensor = self.dropout(torch.tanh(total))
+        return hidden
+
+
+class Encoder(nn.Module):
+    """A bidirectional GRU: each word's annotation has read both sides, appendix A.2.1."""
+
+    def __init__(self, config: GRUConfig) -> None:
+        super().__init__()
+        self.gru = nn.GRU(
+            config.embedding_size, config.encoder_size, batch_first=True, bidirectional=True
+        )
+        self.dropout = nn.Dropout(config.dropout_output)
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Annotations (batch, src_len, 2 * encoder_size), and both directions' last states.
+
+        embedded (batch, src_len, embedding_size); last states (batch, 2 * encoder_size).
+        """
+        lengths = mask.sum(1).clamp(min=1).cpu()  # packing wants them there, and none empty
+        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        states, last = self.gru(packed)
+        annotations, _ = pad_packed_sequence(states, True, total_length=embedded.shape[1])
+        return self.dropout(annotations), self.dropout(last.transpose(0, 1).flatten(1))
+
+
+class GRU(Seq2Seq):
+    """Encoder, attention, conditional decoder, deep output; or one fixed context for every word."""
+
+    def __init__(self, config: GRUConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config, self.vocab_size = config, vocab_size
+        both, size = 2 * config.encoder_size, config.decoder_size
+        self.src_embedding = nn.Embedding(vocab_size, config.embedding_size)
+        self.tgt_embedding = nn.Embedding(vocab_size, config.embedding_size)
+        self.embedding_dropout = nn.Dropout(config.dropout)
+        self.encoder = Encoder(config)
+        self.first_state = nn.Linear(both, size)
+        self.attention: AdditiveAttention | None = None
+        if config.attention == "bahdanau":
+            self.attention = AdditiveAttention(size, both, config.attention_size)
+        self.word_cell = GRUCell(config.embedding_size, size)
+        self.context_cell = GRUCell(both, size)
+        self.deep_output = DeepOutput(config)
+        self.output = nn.Linear(config.embedding_size, vocab_size, bias=False)
+        self._tie_embeddings()
+        self._initialise()
+
+    def encode(self, src: Tensor) -> Encoded:
+        """Encode source ids (batch, src_len).
+
+        With attention, memory holds keys (batch, src_len, attention_size) and values (batch,
+        src_len, 2 * encoder_size). Without, the one context (batch, 2 * encoder_size) is state.
+        """
+        src_mask = src != PAD_ID
+        annotations, last = self.encoder(self._embed(self.src_embedding, src), src_mask)
+        state = {"positions": torch.zeros(len(src), dtype=torch.int64, device=src.device)}
+        if self.attention is None:
+            state |= {"hidden": self._first_state(last), "context": last}
+            return Encoded({}, src_mask, state)
+        tokens = src_mask.unsqueeze(-1).to(annotations.dtype)
+        mean = (annotations * tokens).sum(1) / tokens.sum(1).clamp(min=1)
+        memory = {"keys": self.attention.key(annotations), "values": annotations}
+        return Encoded(memory, src_mask, state | {"hidden": self._first_state(mean)})
+
+    def decode(self, encoded: Encoded, tgt_in: Tensor) -> Tensor:
+        """Hidden states (batch, tgt_len, embedding_size); only the recurrence is in the loop."""
+        embedded = self._embed(self.tgt_embedding, tgt_in)
+        state, states, contexts = encoded.state, [], []
+        for word in self.word_cell.input(embedded).unbind(1):
+            state, context, _ = self._advance(word, state, encoded.memory, encoded.src_mask)
+            states.append(state["hidden"])
+            contexts.append(context)
+        stacked = torch.stack(states, 1), torch.stack(contexts, 1)
+        hidden: Tensor = self.deep_output(*stacked, embedded)
+        return hidden
+
+    def step(self, last_ids: Tensor, state: Tensors, memory: Tensors, src_mask: Tensor) -> Step:
+        """Decode one token; attention is None where the context is fixed."""
+        embedded = self._embed(self.tgt_embedding, last_ids)
+        word = self.word_cell.input(embedded)
+        state, context, weights = self._advance(word, state, memory, src_mask)
+        logits = self.project(self.deep_output(state["hidden"], context, embedded))
+        return Step(logits, state, weights)
+
+    def project(self, hidden: Tensor) -> Tensor:
+        """Logits of the deep output."""
+        logits: Tensor = self.output(hidden)
+        return logits
+
+    def _advance(
+        self, word: Tensor, state: Tensors, memory: Tensors, mask: Tensor
+    ) -> tuple[Tensors, Tensor, Tensor | None]:
+        """The conditional GRU: new state, context, weights of one word, projected for cell 1."""
+        hidden = self.word_cell(word, state["hidden"])
+        if self.attention is None:
+            context, weights = state["context"], None
+        else:
+            context, weights = self.attention(hidden, memory["keys"], memory["values"], mask)
+        hidden = self.context_cell(self.context_cell.input(context), hidden)
+        return {**state, "hidden": hidden, "positions": state["positions"] + 1}, context, weights
+
+    def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
+        embedded: Tensor = self.embedding_dropout(embedding(ids))
+        return embedded
+
+    def _first_state(self, summary: Tensor) -> Tensor:
+        return torch.tanh(self.first_state(summary))
+
+    def _tie_embeddings(self) -> None:
+        if self.config.tie_embeddings == "three-way":
+            self.tgt_embedding = self.src_embedding
+        if self.config.tie_embeddings != "none":
+            self.output.weight = self.tgt_embedding.weight
+
+    def _initialise(self) -> None:
+        """Xavier for inputs, orthogonal for recurrences gate by gate, biases zero."""
+        for name, weight in self.named_parameters():
+            if "bias" in name:
+                nn.init.zeros_(weight)
+            elif "weight_hh" in name or name.endswith("cell.hidden.weight"):
+                for gate in weight.chunk(3):
+                    nn.init.orthogonal_(gate)
+            elif "weight_ih" in name or name.endswith("cell.input.weight"):
+                for gate in weight.chunk(3):
+                    nn.init.xavier_uniform_(gate)
+            elif weight.dim() == 2:
+                nn.init.xavier_uniform_(weight)
+        if self.attention is not None:
+            nn.init.normal_(self.attention.energy, std=self.config.attention_size**-0.5)
+        for table in (self.src_embedding, self.tgt_embedding, self.output):
+            nn.init.normal_(table.weight, std=self.config.embedding_size**-0.5)
