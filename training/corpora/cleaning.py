@@ -1,0 +1,114 @@
+"""Cleaning: pairs that would teach nothing, or the wrong thing, are dropped and counted."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+
+from pydantic import Field
+
+from mt.config import Strict
+from training.corpora.pair import Pair
+from training.corpora.scripts import Script, share_in_script
+
+EXAMPLES = 5
+
+
+class CleaningConfig(Strict):
+    """What is dropped; the defaults lose about one pair in ten thousand of a careful corpus."""
+
+    max_words: int = Field(200, ge=1, description="on either side, split at white space")
+    max_chars: int = Field(2000, ge=1, description="on either side")
+    max_length_ratio: float = Field(4.0, ge=1, description="characters, longer side to shorter")
+    drop_copies: bool = Field(True, description="both sides are the same text")
+    drop_duplicates: bool = Field(True, description="the same pair again")
+    source_script: Script | None = Field(None, description="None: any")
+    target_script: Script | None = Field(None, description="None: any")
+    min_script_share: float = Field(0.5, gt=0, le=1, description="of a side's letters")
+
+
+class Reason(StrEnum):
+    """Why a pair was dropped, in the order the reasons are tried."""
+
+    EMPTY = "empty"
+    TOO_LONG = "too long"
+    LENGTH_RATIO = "length ratio"
+    COPIED_SOURCE = "copied source"
+    WRONG_SCRIPT = "wrong script"
+    DUPLICATE = "duplicate"
+
+
+@dataclass
+class Dropped:
+    """How many pairs a reason cost, and where the first of them stand (1 is the first pair)."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+
+@dataclass
+class CleaningReport:
+    """What cleaning did; holds numbers of pairs, never their text. Filled while pairs stream."""
+
+    read: int = 0
+    kept: int = 0
+    dropped: dict[Reason, Dropped] = field(default_factory=lambda: {r: Dropped() for r in Reason})
+
+    def lines(self) -> list[str]:
+        """The report for people, one line for the whole and one for each reason that applied."""
+        rows = [f"read {self.read:,} pairs, kept {self.kept:,}"]
+        for reason, dropped in self.dropped.items():
+            if dropped.count:
+                places = ", ".join(str(number) for number in dropped.first)
+                more = ", ..." if dropped.count > len(dropped.first) else ""
+                rows.append(f"dropped {dropped.count:,}: {reason} (pair {places}{more})")
+        return rows
+
+
+def clean(
+    pairs: Iterable[Pair], config: CleaningConfig, report: CleaningReport | None = None
+) -> Iterator[Pair]:
+    """Pairs worth training on, white space at their ends removed; counts go into the report."""
+    report = CleaningReport() if report is None else report
+    seen: set[bytes] = set()
+    for number, raw in enumerate(pairs, start=1):
+        pair = Pair(raw.src.strip(), raw.tgt.strip())
+        reason = _fault(pair, config) or _repetition(pair, config, seen)
+        report.read = number
+        if reason is None:
+            report.kept += 1
+            yield pair
+        else:
+            dropped = report.dropped[reason]
+            dropped.count += 1
+            if len(dropped.first) < EXAMPLES:
+                dropped.first.append(number)
+
+
+def _fault(pair: Pair, config: CleaningConfig) -> Reason | None:
+    """What is wrong with a pair by itself."""
+    if not pair.src or not pair.tgt:
+        return Reason.EMPTY
+    if any(len(t) > config.max_chars or len(t.split()) > config.max_words for t in pair):
+        return Reason.TOO_LONG
+    shorter, longer = sorted((len(pair.src), len(pair.tgt)))
+    if longer > config.max_length_ratio * shorter:
+        return Reason.LENGTH_RATIO
+    if config.drop_copies and pair.src == pair.tgt:
+        return Reason.COPIED_SOURCE
+    scripts = (config.source_script, config.target_script)
+    for text, script in zip(pair, scripts, strict=True):
+        if script and share_in_script(text, script) < config.min_script_share:
+            return Reason.WRONG_SCRIPT
+    return None
+
+
+def _repetition(pair: Pair, config: CleaningConfig, seen: set[bytes]) -> Reason | None:
+    """Whether the pair came before; 16 bytes of it are remembered, not its text."""
+    if not config.drop_duplicates:
+        return None
+    digest = blake2b(f"{pair.src}\n{pair.tgt}".encode(), digest_size=16).digest()
+    if digest in seen:
+        return Reason.DUPLICATE
+    seen.add(digest)
+    return None
