@@ -1,0 +1,112 @@
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from mt.config import validate
+from mt.errors import ConfigError, CorpusError
+from mt.tokenizer import SPECIAL_IDS, UNK_ID
+from training.subwords import SubwordsConfig, train_subwords
+
+TEXTS = [
+    "A little house stands on the hill.",
+    "Ein kleines Haus steht auf dem Hügel.",
+    "Two men are walking over the bridge.",
+    "Zwei Männer gehen über die Brücke.",
+] * 5
+
+MODEL_TYPES = pytest.mark.parametrize("model_type", ["bpe", "unigram"])
+
+
+def config(**settings: object) -> SubwordsConfig:
+    return validate({"vocab_size": 50, **settings}, SubwordsConfig, "test")
+
+
+@MODEL_TYPES
+def test_one_vocabulary_of_the_size_asked_for_spells_both_languages(model_type: str) -> None:
+    tokenizer = train_subwords(TEXTS, config(model_type=model_type))
+    assert tokenizer.vocab_size == 50
+    for text in TEXTS:
+        ids = tokenizer.encode(text)
+        assert not set(ids) & set(SPECIAL_IDS)
+        assert tokenizer.decode(ids) == text
+
+
+@MODEL_TYPES
+def test_same_texts_same_bytes(model_type: str) -> None:
+    models = {train_subwords(iter(TEXTS), config(model_type=model_type)).model for _ in range(2)}
+    assert len(models) == 1
+
+
+def test_text_is_normalised() -> None:
+    tokenizer = train_subwords(TEXTS, config())
+    assert tokenizer.encode("The\u00a0  ﬁne\u200b hill") == tokenizer.encode("The fine hill")
+    assert tokenizer.decode(tokenizer.encode("A u\u0308")) == "A ü"
+
+
+@MODEL_TYPES
+def test_vocabulary_larger_than_the_corpus_says_the_largest_that_works(model_type: str) -> None:
+    with pytest.raises(ConfigError, match=r"subwords\.vocab_size: 9999 .* works is \d+$") as caught:
+        train_subwords(TEXTS, config(vocab_size=9999, model_type=model_type))
+    largest = int(str(caught.value).rsplit(" ", 1)[1])
+    tokenizer = train_subwords(TEXTS, config(vocab_size=largest, model_type=model_type))
+    assert tokenizer.vocab_size == largest
+
+
+def test_vocabulary_too_small_for_the_characters_says_the_smallest_that_works() -> None:
+    with pytest.raises(ConfigError, match=r"subwords\.vocab_size: 10 is too small") as caught:
+        train_subwords(TEXTS, config(vocab_size=10))
+    smallest = int(str(caught.value).split("works is ")[1].split(",")[0])
+    assert train_subwords(TEXTS, config(vocab_size=smallest)).vocab_size == smallest
+
+
+def test_characters_unknown_to_the_corpus_are_spelled_in_bytes_only_if_asked() -> None:
+    plain = train_subwords(TEXTS, config())
+    spelled = train_subwords(TEXTS, config(vocab_size=310, byte_fallback=True))
+    assert UNK_ID in plain.encode("щ")
+    assert UNK_ID not in spelled.encode("щ")
+    assert spelled.decode(spelled.encode("щ")) == "щ"
+
+
+def test_rare_characters_lose_their_piece_below_full_coverage() -> None:
+    texts = [*TEXTS * 50, "ж"]
+    assert UNK_ID not in train_subwords(texts, config()).encode("ж")
+    assert UNK_ID in train_subwords(texts, config(character_coverage=0.999)).encode("ж")
+
+
+def test_split_digits() -> None:
+    tokenizer = train_subwords(
+        ["in 1999 or in 1998"] * 20, config(vocab_size=16, split_digits=True)
+    )
+    assert [piece for piece in tokenizer.pieces(tokenizer.encode("1999")) if len(piece) > 1] == []
+
+
+@pytest.mark.parametrize("texts", [[], ["", "  "]])
+def test_empty_corpus(texts: list[str]) -> None:
+    with pytest.raises(CorpusError, match="no text to learn subwords from"):
+        train_subwords(texts, config())
+
+
+def test_an_error_while_reading_stays_what_it_was() -> None:
+    def broken() -> Iterator[str]:
+        yield from TEXTS
+        raise CorpusError("a.en, line 7: not valid UTF-8")
+
+    with pytest.raises(CorpusError, match="line 7"):
+        train_subwords(broken(), config())
+
+
+def test_sentencepiece_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    train_subwords(TEXTS, config())
+    with pytest.raises(ConfigError):
+        train_subwords(TEXTS, config(vocab_size=9999))
+    sys.stderr.flush()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("vocab_size", 0), ("model_type", "word"), ("character_coverage", 0)]
+)
+def test_settings_out_of_range_are_refused_by_name(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=key):
+        config(**{key: value})

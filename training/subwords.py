@@ -1,0 +1,96 @@
+"""Training the joint SentencePiece model: one vocabulary for both languages of a corpus."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import sentencepiece
+from pydantic import Field
+
+from mt.config import Strict
+from mt.errors import ConfigError, CorpusError
+from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+
+ERRORS_ONLY = 2  # SentencePiece's log level
+
+
+class SubwordsConfig(Strict):
+    """The `subwords` section of a recipe."""
+
+    vocab_size: int = Field(8000, ge=8, description="pieces of both languages together")
+    model_type: Literal["bpe", "unigram"] = "bpe"
+    character_coverage: float = Field(
+        1.0, gt=0.9, le=1, description="share of characters with a piece; 0.9995 for Chinese"
+    )
+    byte_fallback: bool = Field(False, description="spell unknown characters in bytes")
+    split_digits: bool = Field(False, description="each digit a piece of its own")
+
+
+def train_subwords(texts: Iterable[str], config: SubwordsConfig) -> Tokenizer:
+    """Learn subwords from texts of both languages, of the training side only.
+
+    The same texts in the same order give the same bytes. Normalisation is NFKC with white space
+    folded (`nmt_nfkc`), Kudo and Richardson 2018.
+
+    Raises:
+        CorpusError: there is no text.
+        ConfigError: vocab_size does not fit these texts; says which size would.
+    """
+    sentences = _Sentences(texts)
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            vocab_size=config.vocab_size,
+            model_type=config.model_type,
+            character_coverage=config.character_coverage,
+            byte_fallback=config.byte_fallback,
+            split_digits=config.split_digits,
+            normalization_rule_name="nmt_nfkc",
+            pad_id=PAD_ID,
+            unk_id=UNK_ID,
+            bos_id=BOS_ID,
+            eos_id=EOS_ID,
+            num_threads=1,  # more threads, other sums: other bytes
+            minloglevel=ERRORS_ONLY,
+        )
+    except RuntimeError as error:
+        raise sentences.failure or _explain(str(error), sentences, config) from None
+    return Tokenizer(model.getvalue())
+
+
+class _Sentences:
+    """Texts on their way into SentencePiece, which turns every exception here into its own."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = texts
+        self.any = False
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for text in self._texts:
+                self.any = self.any or bool(text.strip())
+                yield text
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _explain(message: str, sentences: _Sentences, config: SubwordsConfig) -> Exception:
+    """SentencePiece's complaint in the recipe's words."""
+    if not sentences.any:
+        return CorpusError("no text to learn subwords from; the training corpus is empty")
+    asked = f"subwords.vocab_size: {config.vocab_size}"
+    if largest := re.search(r"size too high .* value <= (\d+)", message):
+        return ConfigError(
+            f"{asked} is more than this corpus supports; the largest that works is {largest[1]}"
+        )
+    if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        return ConfigError(
+            f"{asked} is too small for the characters of this corpus alone; "
+            f"the smallest that works is {needed[1]}, or lower subwords.character_coverage"
+        )
+    return ConfigError(f"subwords: SentencePiece refuses ({' '.join(message.split())})")
