@@ -1,0 +1,66 @@
+"""What a caller may ask of a search: widths, lengths, penalties, constraints. And its scores."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from mt.config import Strict
+from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
+
+LengthNorm = Literal["wu", "average"]
+_SMALLEST = float(np.finfo(np.float32).tiny)  # stands for an attention that fell to zero
+
+
+class SearchOptions(Strict):
+    """How one sentence is searched. Lengths count target tokens, prefix and eos included."""
+
+    beam_size: int = Field(5, ge=1, le=64, description="hypotheses that survive a step; 1 = greedy")
+    n_best: int = Field(1, ge=1, le=64, description="hypotheses to return, at most beam_size")
+    length_norm: LengthNorm = Field("wu", description="((5 + n) / 6)^alpha, or n^alpha")
+    length_penalty: float = Field(1.0, ge=0, le=5, description="alpha; 0 compares sums")
+    coverage_penalty: float = Field(
+        0.0, ge=0, le=10, description="beta of Wu et al. 2016, eq. 14; needs attention"
+    )
+    min_length: int = Field(0, ge=0, description="no eos before; the longest length wins over it")
+    max_length: int | None = Field(None, ge=1, description="None: twice the source and ten more")
+    prefix: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="ids every hypothesis begins with; given, so not scored"
+    )
+    no_repeat_ngram: int = Field(0, ge=0, description="no n-gram of this size twice; 0: allowed")
+    attention: bool = Field(False, description="keep attention, for alignments")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "SearchOptions":
+        if self.n_best > self.beam_size:
+            raise ValueError(f"n_best is {self.n_best}, more than beam_size, {self.beam_size}")
+        if self.max_length is not None and self.min_length > self.max_length:
+            raise ValueError(f"min_length is {self.min_length}, above max_length {self.max_length}")
+        if self.max_length is not None and len(self.prefix) > self.max_length:
+            raise ValueError(
+                f"prefix has {len(self.prefix)} tokens, more than max_length, {self.max_length}"
+            )
+        if not {PAD_ID, BOS_ID, EOS_ID}.isdisjoint(self.prefix):
+            raise ValueError("prefix must not hold pad, bos or eos")
+        return self
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether the model's attention is used, for the answer or for its score."""
+        return self.attention or self.coverage_penalty > 0
+
+    def length_limit(self, src_len: int, max_target_tokens: int) -> int:
+        """The most tokens a hypothesis may have for a source of src_len tokens, eos included."""
+        wanted = 2 * src_len + 10 if self.max_length is None else self.max_length
+        return min(wanted, max_target_tokens)
+
+    def norm(self, length: int) -> float:
+        """What the log-probability of `length` tokens is divided by (Wu et al. 2016, eq. 14)."""
+        base = (5 + length) / 6 if self.length_norm == "wu" else float(length)
+        return float(base**self.length_penalty)
+
+    def coverage(self, attention: npt.NDArray[np.float32]) -> float:
+        """Coverage penalty, at most 0, of attention (tgt_len, src_len); Wu et al. 2016, eq. 14."""
+        received = attention.sum(axis=0, dtype=np.float64)  # (src_len,)
+        return self.coverage_penalty * float(np.log(received.clip(_SMALLEST, 1.0)).sum())

@@ -1,0 +1,118 @@
+"""The slow, obvious twins of the search: one sentence, plain lists, nothing dropped early."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mt.hypothesis import Hypothesis
+from mt.search_options import SearchOptions
+from mt.tokenizer import EOS_ID
+from tests.fakes import CheckedStepper
+
+Tokens = tuple[int, ...]
+
+
+def score(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, tokens: Tokens
+) -> Hypothesis:
+    """A sequence of tokens (eos included, where it ends so) as the search must report it."""
+    given = len(options.prefix)
+    log_probs = [
+        0.0 if i < given else float(model.distribution(src, tokens[:i])[token])
+        for i, token in enumerate(tokens)
+    ]
+    finished = tokens[-1:] == (EOS_ID,)
+    log_prob = float(np.cumsum([0.0, *log_probs])[-1])
+    rows = [model.attention(src, tokens[:i]) for i in range(len(tokens))]
+    attention = np.array(rows, np.float32).reshape(len(tokens), len(src))
+    value = log_prob / options.norm(max(len(tokens), 1))
+    if options.coverage_penalty:
+        received = np.minimum(attention.astype(np.float64).sum(axis=0), 1.0)
+        value += options.coverage_penalty * float(np.log(received).sum())
+    return Hypothesis(
+        ids=list(tokens[: len(tokens) - finished]),
+        score=value,
+        log_prob=log_prob,
+        token_log_probs=log_probs,
+        finished=finished,
+        attention=attention if options.attention else None,
+    )
+
+
+def continuations(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, tokens: Tokens
+) -> Iterator[int]:
+    """The ids that may follow, the most probable first."""
+    if len(tokens) < len(options.prefix):
+        yield options.prefix[len(tokens)]
+        return
+    log_probs = model.distribution(src, tokens)
+    for token in np.argsort(-log_probs, kind="stable").tolist():
+        too_early = token == EOS_ID and len(tokens) + 1 < options.min_length
+        repeats = _repeats(tokens, token, options.no_repeat_ngram)
+        if not too_early and not repeats and log_probs[token] > -np.inf:
+            yield token
+
+
+def _repeats(tokens: Tokens, token: int, n: int) -> bool:
+    longer = (*tokens, token)
+    return n > 0 and any(longer[i : i + n] == longer[-n:] for i in range(len(longer) - n))
+
+
+def exhaustive(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, max_length: int
+) -> list[Hypothesis]:
+    """Score every sequence there is; the n best of them."""
+    ended: list[Tokens] = []
+    live: list[Tokens] = [()]
+    while live:
+        longer = []
+        for tokens in live:
+            if len(tokens) == max_length or tokens[-1:] == (EOS_ID,):
+                ended.append(tokens)
+                continue
+            following = list(continuations(model, src, options, tokens))
+            longer += [(*tokens, token) for token in following]
+            ended += [] if following else [tokens]
+        live = longer
+    return _best(model, src, options, ended)
+
+
+def plain_beam_search(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, max_length: int
+) -> list[Hypothesis]:
+    """Beam search that always runs to the longest length and drops nothing early."""
+    ended: list[Tokens] = []
+    live: list[Tokens] = [()]
+    while live:
+        longer = []
+        for tokens in live:
+            following = list(continuations(model, src, options, tokens))
+            longer += [(*tokens, token) for token in following]
+            ended += [] if following else [tokens]
+        longer.sort(key=lambda tokens: -score(model, src, options, tokens).log_prob)
+        live = []
+        for tokens in longer[: options.beam_size]:
+            ends = tokens[-1] == EOS_ID or len(tokens) == max_length
+            (ended if ends else live).append(tokens)
+    return _best(model, src, options, ended)
+
+
+def greedy(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, max_length: int
+) -> Tokens:
+    """The most probable id, again and again; eos included."""
+    tokens: Tokens = ()
+    while len(tokens) < max_length and tokens[-1:] != (EOS_ID,):
+        following = next(continuations(model, src, options, tokens), None)
+        if following is None:
+            break
+        tokens = (*tokens, following)
+    return tokens
+
+
+def _best(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, ended: list[Tokens]
+) -> list[Hypothesis]:
+    scored = [score(model, src, options, tokens) for tokens in ended]
+    return sorted(scored, key=lambda found: -found.score)[: options.n_best]
