@@ -1,0 +1,128 @@
+"""Batches of about equal cost: sentences of like length together, as many as a token budget holds.
+
+An epoch's order is a pure function of the seed and the epoch's number, so a run that was killed
+continues with the very batch it would have seen.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mt.config import Strict
+from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from training.dataset import TokenDataset
+
+Indices = npt.NDArray[np.int64]
+
+
+class BatchingConfig(Strict):
+    """How much text one update sees."""
+
+    max_tokens: int = Field(
+        4096, gt=0, description="target tokens of one batch, padding and eos counted"
+    )
+    accumulate: int = Field(1, gt=0, description="batches whose gradients make one update")
+    max_length: int = Field(
+        128, gt=1, description="tokens of either side, eos counted; longer pairs are left out"
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids padded with pad_id: src (batch, src_len), tgt_in and tgt_out (batch, tgt_len).
+
+    Sources and tgt_out end with eos; tgt_in is tgt_out one place to the right, with bos in front.
+    """
+
+    src: Tensor
+    tgt_in: Tensor
+    tgt_out: Tensor
+
+    @property
+    def target_tokens(self) -> int:
+        """Target tokens without padding, eos counted."""
+        return int((self.tgt_out != PAD_ID).sum())
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch(*(part.to(device) for part in (self.src, self.tgt_in, self.tgt_out)))
+
+
+def plan_epoch(
+    src_lengths: Indices, tgt_lengths: Indices, max_tokens: int, seed: int, epoch: int
+) -> list[Indices]:
+    """Pair numbers of every batch of one epoch, in training order; lengths count eos.
+
+    Pairs are sorted by target, then source length with random ties, and cut so that no batch
+    pads to more than `max_tokens` on the target side or twice that on the source side (a pair
+    longer than the budget stands alone); then the batches are shuffled.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = np.lexsort((random.permutation(len(tgt_lengths)), src_lengths, tgt_lengths))
+    starts = _cut(src_lengths[order].tolist(), tgt_lengths[order].tolist(), max_tokens)
+    batches = np.split(order, starts[1:])
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _cut(src_lengths: list[int], tgt_lengths: list[int], max_tokens: int) -> list[int]:
+    """Where each batch starts, given lengths in sorted order."""
+    starts, longest_src = [0], 0
+    for i, (src, tgt) in enumerate(zip(src_lengths, tgt_lengths, strict=True)):
+        longest_src = max(longest_src, src)
+        rows = i + 1 - starts[-1]
+        if rows > 1 and (rows * tgt > max_tokens or rows * longest_src > 2 * max_tokens):
+            starts.append(i)
+            longest_src = src
+    return starts
+
+
+def collate(
+    sources: Sequence[npt.NDArray[np.int32]], targets: Sequence[npt.NDArray[np.int32]]
+) -> Batch:
+    """Pad sentences (ids without bos and eos) into one batch."""
+    return Batch(
+        src=_pad([np.append(ids, EOS_ID) for ids in sources]),
+        tgt_in=_pad([np.insert(ids, 0, BOS_ID) for ids in targets]),
+        tgt_out=_pad([np.append(ids, EOS_ID) for ids in targets]),
+    )
+
+
+def _pad(sentences: Sequence[npt.NDArray[np.int32]]) -> Tensor:
+    padded = np.full((len(sentences), max(map(len, sentences))), PAD_ID, dtype=np.int64)
+    for row, ids in zip(padded, sentences, strict=True):
+        row[: len(ids)] = ids
+    return torch.from_numpy(padded)
+
+
+@dataclass(frozen=True)
+class UpdateBatches:
+    """The batches of one update and where the run stands after it.
+
+    epoch counts finished epochs; position counts updates done in the running one, of `per_epoch`.
+    """
+
+    batches: list[Batch]
+    epoch: int
+    position: int
+    per_epoch: int
+
+
+def updates(
+    dataset: TokenDataset, config: BatchingConfig, seed: int, epoch: int = 0, position: int = 0
+) -> Iterator[UpdateBatches]:
+    """Endless stream of updates, from the given place on."""
+    while True:
+        plan = plan_epoch(dataset.src.lengths, dataset.tgt.lengths, config.max_tokens, seed, epoch)
+        groups = [plan[i : i + config.accumulate] for i in range(0, len(plan), config.accumulate)]
+        for done, group in enumerate(groups[position:], start=position + 1):
+            batches = [
+                collate([dataset.src[i] for i in pairs], [dataset.tgt[i] for i in pairs])
+                for pairs in group
+            ]
+            yield UpdateBatches(batches, epoch, done, len(groups))
+        epoch, position = epoch + 1, 0

@@ -1,0 +1,102 @@
+"""How long to train, where, and what to keep; when to stop."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mt.config import Strict
+from training.precision import Device, Precision
+from training.schedule import PlateauState
+
+
+class TrainingConfig(Strict):
+    """Budget, machine and keeping. All of it may change when a run is continued."""
+
+    max_updates: int | None = Field(None, gt=0, description="updates of the weights")
+    max_minutes: float | None = Field(
+        None, gt=0, description="minutes spent on updates, over all sittings, evaluation excluded"
+    )
+    max_epochs: float | None = Field(None, gt=0, description="passes over the training pairs")
+    average: Literal["best", "last"] = Field(
+        "best", description="final weights: mean of the best-scored or of the last checkpoints"
+    )
+    average_count: int = Field(5, gt=0, description="checkpoints kept and averaged")
+    device: Device = Field("auto", description="cpu, cuda, or auto: cuda where there is one")
+    precision: Precision = Field(
+        "auto", description="fp32, bf16 (autocast), or auto: bf16 where the device multiplies it"
+    )
+    threads: int | None = Field(None, gt=0, description="CPU threads; empty: every core")
+    log_every: int = Field(50, gt=0, description="updates between two lines of metrics")
+    max_bad_updates: int = Field(
+        10, gt=0, description="updates in a row whose loss or gradient may be infinite or NaN"
+    )
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> "TrainingConfig":
+        if self.max_updates is None and self.max_minutes is None and self.max_epochs is None:
+            raise ValueError("set at least one of max_updates, max_minutes, max_epochs")
+        return self
+
+
+@dataclass
+class Evaluation:
+    """One validation score: after which update, in BLEU, 0-100."""
+
+    update: int
+    bleu: float
+
+
+@dataclass
+class RunState:
+    """Where a run stands. All of it is JSON in every checkpoint.
+
+    epoch counts finished epochs, position the updates done in the running one, of `per_epoch`;
+    seconds were spent on updates; evaluated_s is `seconds` at the latest evaluation.
+    """
+
+    update: int = 0
+    epoch: int = 0
+    position: int = 0
+    per_epoch: int = 1
+    seconds: float = 0.0
+    target_tokens: int = 0
+    bad_updates: int = 0
+    evaluated_s: float = 0.0
+    history: list[Evaluation] = field(default_factory=list)
+    plateau: PlateauState = field(default_factory=PlateauState)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs done, the running one in part."""
+        return self.epoch + self.position / self.per_epoch
+
+    def best(self, count: int) -> list[Evaluation]:
+        """The best-scored evaluations, best first; of equals the later."""
+        return sorted(self.history, key=lambda e: (-e.bleu, -e.update))[:count]
+
+    def to_average(self, config: TrainingConfig) -> list[Evaluation]:
+        """The evaluations whose checkpoints make the final weights."""
+        count = config.average_count
+        return self.best(count) if config.average == "best" else self.history[-count:]
+
+
+def progress(state: RunState, config: TrainingConfig) -> float:
+    """Share of the budget spent, 0-1; the first limit to be reached counts."""
+    spent = [
+        (state.update, config.max_updates),
+        (state.seconds / 60, config.max_minutes),
+        (state.epochs, config.max_epochs),
+    ]
+    return min(max(done / limit for done, limit in spent if limit), 1.0)
+
+
+def stop_reason(state: RunState, config: TrainingConfig, patience: int | None) -> str | None:
+    """Why training is over, or None; `patience` counts evaluations without a better score."""
+    if progress(state, config) >= 1:
+        return "the budget is spent"
+    if patience is not None and state.history:
+        since_best = sum(e.update > state.best(1)[0].update for e in state.history)
+        if since_best >= patience:
+            return f"no better validation score in {since_best} evaluations"
+    return None

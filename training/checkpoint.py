@@ -1,0 +1,175 @@
+"""Checkpoints that survive a kill: written aside, synced, renamed, verified when read.
+
+`RUN/checkpoints/update-0000100/` holds `model.safetensors`, `optimizer.safetensors` and
+`state.json`: tensors are safetensors, everything else is JSON.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mt.errors import CheckpointError
+from training.budget import Evaluation, RunState
+from training.durable_files import remove_folder, write_folder
+from training.schedule import PlateauState
+from training.tensors import (
+    Tensors,
+    from_bytes,
+    load_model_tensors,
+    load_optimizer_tensors,
+    model_tensors,
+    optimizer_tensors,
+    random_states,
+    restore_random_states,
+    to_bytes,
+)
+
+MODEL = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a checkpoint was trained with; a run continues only with the same."""
+
+    recipe: dict[str, Any]
+    corpus_sha256: Any
+    tokenizer_sha256: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint on disk; `facts` is its whole state.json."""
+
+    folder: Path
+    state: RunState
+    origin: Origin
+    sha256: str
+    facts: dict[str, Any]
+
+    def model_tensors(self) -> Tensors:
+        """The weights by name, on the CPU."""
+        return read_tensors(self.folder / MODEL)
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put weights, the optimizer's memory and random states back."""
+        load_model_tensors(model, self.model_tensors(), str(self.folder))
+        load_optimizer_tensors(model, optimizer, read_tensors(self.folder / OPTIMIZER))
+        restore_random_states(self.facts["random"])
+
+
+def save_checkpoint(
+    checkpoints: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    origin: Origin,
+) -> Path:
+    """Write `update-NNNNNNN` whole or not at all; return its folder.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    files = {
+        MODEL: to_bytes(model_tensors(model)),
+        OPTIMIZER: to_bytes(optimizer_tensors(model, optimizer)),
+    }
+    facts = {
+        "state": asdict(state),
+        "origin": asdict(origin),
+        "random": random_states(),
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    folder = checkpoint_folder(checkpoints, state.update)
+    write_folder(folder, {**files, STATE: json.dumps(facts).encode()})
+    return folder
+
+
+def checkpoint_folder(checkpoints: Path, update: int) -> Path:
+    """Where the checkpoint of an update lives."""
+    return checkpoints / f"update-{update:07d}"
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Open a checkpoint and verify every file.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
+    try:
+        facts = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        for name, expected in facts["sha256"].items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+                raise CheckpointError(f"{folder}: {name} was changed (sha256 differs)")
+        return Checkpoint(
+            folder,
+            _read_state(facts["state"]),
+            Origin(**facts["origin"]),
+            facts["sha256"][MODEL],
+            facts,
+        )
+    except OSError as error:
+        raise CheckpointError(f"{folder} is no checkpoint ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError):
+        raise CheckpointError(f"{folder}: {STATE} is damaged") from None
+
+
+def newest_checkpoint(checkpoints: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint that is whole, and what is wrong with newer ones."""
+    problems: list[str] = []
+    for folder in reversed(checkpoint_folders(checkpoints)):
+        try:
+            return read_checkpoint(folder), problems
+        except CheckpointError as error:
+            problems.append(str(error))
+    return None, problems
+
+
+def checkpoint_folders(checkpoints: Path) -> list[Path]:
+    """All checkpoints of a run, oldest first."""
+    return sorted(checkpoints.glob("update-*"))
+
+
+def prune(checkpoints: Path, keep: Iterable[int]) -> None:
+    """Delete all checkpoints but those of these updates and the two newest."""
+    folders = checkpoint_folders(checkpoints)
+    kept = {checkpoint_folder(checkpoints, update) for update in keep} | set(folders[-2:])
+    for folder in folders:
+        if folder not in kept:
+            remove_folder(folder)
+
+
+def average(checkpoints: list[Checkpoint]) -> Tensors:
+    """Mean of the weights of several checkpoints (Vaswani et al. 2017, section 6.1)."""
+    total: Tensors = {}
+    for checkpoint in checkpoints:
+        for name, tensor in checkpoint.model_tensors().items():
+            wide = tensor.double() / len(checkpoints)
+            total[name] = total[name] + wide if name in total else wide
+    kinds = checkpoints[0].model_tensors()
+    return {name: tensor.to(kinds[name].dtype) for name, tensor in total.items()}
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Tensors of one safetensors file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        return from_bytes(path.read_bytes(), str(path))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _read_state(values: dict[str, Any]) -> RunState:
+    history = [Evaluation(**entry) for entry in values["history"]]
+    plateau = PlateauState(**values["plateau"])
+    return RunState(**{**values, "history": history, "plateau": plateau})

@@ -1,0 +1,41 @@
+"""Label-smoothed cross-entropy of the tokens that exist: padding costs and counts nothing."""
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from mt.config import Strict
+from mt.tokenizer import PAD_ID
+from training.batching import Batch
+from training.models.seq2seq import Seq2Seq
+
+
+class LossConfig(Strict):
+    """What training minimises."""
+
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="probability spread evenly over the vocabulary"
+    )
+
+
+def label_smoothed_cross_entropy(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """Sum over tokens, in nats (a scalar, float32).
+
+    Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4: the target distribution gives
+    1 - smoothing to the reference and spreads smoothing evenly over all V ids, so that
+
+        loss = logsumexp(z) - (1 - smoothing) z[target] - smoothing mean(z).
+
+    logits (tokens, vocab); targets (tokens,).
+    """
+    return F.cross_entropy(logits.float(), targets, reduction="sum", label_smoothing=smoothing)
+
+
+def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> Tensor:
+    """Summed loss of one batch, in nats; only hidden states of real target tokens are projected."""
+    hidden = model.decode(model.encode(batch.src), batch.tgt_in)  # (batch, tgt_len, d)
+    targets = batch.tgt_out.reshape(-1)
+    real = torch.nonzero(targets != PAD_ID).squeeze(1)  # (tokens,)
+    hidden = hidden.reshape(len(targets), -1).index_select(0, real)  # (tokens, d)
+    return label_smoothed_cross_entropy(model.project(hidden), targets[real], smoothing)

@@ -1,0 +1,90 @@
+"""A recipe: everything that makes a run reproducible, in one YAML file."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from mt.config import Strict, load_yaml
+from training.batching import BatchingConfig
+from training.budget import TrainingConfig
+from training.corpora.corpus import CorpusConfig
+from training.evaluate import EvaluationConfig
+from training.loss import LossConfig
+from training.models import ModelConfig
+from training.optimizer import OptimizerConfig
+from training.schedule import ScheduleConfig
+from training.subwords import SubwordsConfig
+
+_MAY_CHANGE = ("name", "training", "evaluation")
+
+
+class Recipe(Strict):
+    """One run. Each section is read by the one part that uses it."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="of the run and its bundle"
+    )
+    seed: int = Field(1, ge=0, description="of first weights, data order and dropout")
+    corpus: CorpusConfig
+    subwords: SubwordsConfig
+    model: ModelConfig
+    loss: LossConfig = LossConfig()
+    batching: BatchingConfig = BatchingConfig()
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig = ScheduleConfig()
+    training: TrainingConfig
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe; each override is `dotted.key=value`.
+
+    Raises:
+        ConfigError: it cannot be read or does not fit; names file and dotted key.
+    """
+    return load_yaml(path, Recipe, overrides)
+
+
+def to_values(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON values, defaults included."""
+    return recipe.model_dump(mode="json")
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe as YAML, defaults included."""
+    return yaml.safe_dump(to_values(recipe), sort_keys=False, allow_unicode=True)
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """SHA-256 of all that must stay the same while a run is continued.
+
+    Budget, machine and evaluation may change between two sittings; the rest may not.
+    """
+    fixed = {k: v for k, v in to_values(recipe).items() if k not in _MAY_CHANGE}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Dotted keys of two recipes' values that differ and must not while a run is continued."""
+    before, after = _flat(old), _flat(new)
+    keys = sorted(before.keys() | after.keys())
+    differing = [key for key in keys if before.get(key, _ABSENT) != after.get(key, _ABSENT)]
+    return [key for key in differing if key.partition(".")[0] not in _MAY_CHANGE]
+
+
+_ABSENT = object()
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

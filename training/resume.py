@@ -1,0 +1,66 @@
+"""Whether a run on disk may be continued, and from which checkpoint."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mt.errors import CheckpointError
+from training.checkpoint import Checkpoint, newest_checkpoint
+from training.console import say
+from training.durable_files import remove_leftovers
+from training.recipe import Recipe, differing_keys, to_values
+from training.trained import CHECKPOINTS, read_final
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Own a run's folder; the lock ends with the process, however that ends.
+
+    Raises:
+        CheckpointError: another process owns it, or it cannot be made.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = (run / ".lock").open("w")
+    except OSError as error:
+        raise CheckpointError(
+            f"{run} cannot be used as a run's folder ({error.strerror})"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CheckpointError(f"{run} is being trained by another process") from None
+        yield
+
+
+def checkpoint_to_continue(recipe: Recipe, run: Path) -> Checkpoint | None:
+    """The newest whole checkpoint of a run, None where it has none yet.
+
+    Raises:
+        CheckpointError: the run belongs to another recipe, or all its checkpoints are damaged.
+    """
+    for folder in (run, run / CHECKPOINTS):
+        remove_leftovers(folder)
+    checkpoint, problems = newest_checkpoint(run / CHECKPOINTS)
+    if problems and checkpoint is None:
+        raise CheckpointError(
+            f"{run} has no whole checkpoint ({'; '.join(problems)}); "
+            f"delete {run / CHECKPOINTS} to start over"
+        )
+    for problem in problems:
+        say(f"warning: {problem}; continuing from the one before")
+    for found in (checkpoint, read_final(run)):
+        if found is not None:
+            _check_same_recipe(recipe, run, found)
+    return checkpoint
+
+
+def _check_same_recipe(recipe: Recipe, run: Path, found: Checkpoint) -> None:
+    differing = differing_keys(found.origin.recipe, to_values(recipe))
+    if differing:
+        raise CheckpointError(
+            f"{run} was trained with another recipe, which differs in {', '.join(differing)}; "
+            "change that back or train into another folder"
+        )
