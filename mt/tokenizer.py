@@ -13,6 +13,9 @@ BOS_ID = 2
 EOS_ID = 3
 SPECIAL_IDS = (PAD_ID, UNK_ID, BOS_ID, EOS_ID)
 
+Span = tuple[int, int]
+"""Start and end in a text, in characters (code points)."""
+
 
 class Tokenizer:
     """A joint SentencePiece model for source and target, fixed once trained."""
@@ -62,6 +65,27 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids; special ids leave no trace."""
         return str(self._processor.decode([int(i) for i in ids if i not in SPECIAL_IDS]))
+
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        """Ids of a text and the characters each stands for, space before it included.
+
+        Where several ids spell one character, the last of them has its span and the others none.
+        """
+        result = self._processor.encode(text, return_type="offset_mapping")
+        return list(result["ids"]), list(result["offsets"])
+
+    def decode_with_spans(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
+        """Text of ids that hold no special ones, and the characters of it that each id wrote."""
+        result = self._processor.decode([int(i) for i in ids], return_type="offset_mapping")
+        return str(result["text"]), list(result["offsets"])
+
+    def is_learnt(self, piece_id: int) -> bool:
+        """Whether a piece was learnt from text: not special, not a byte, not the bare space."""
+        return (
+            piece_id not in SPECIAL_IDS
+            and not self._processor.is_byte(piece_id)
+            and self._processor.id_to_piece(piece_id) != "▁"
+        )
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The pieces behind ids, as SentencePiece spells them."""

@@ -1,0 +1,60 @@
+"""Which source word each target word was written under, from attention between their pieces."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mt.stepper import Attention
+from mt.tokenizer import Span
+from serving.segmenter import UNSPACED
+
+# A sign of an unspaced script; a word with inner apostrophes and hyphens; any other mark.
+_WORD = re.compile(
+    f"(?!\\s)[{UNSPACED}]|(?:(?![{UNSPACED}])\\w)+(?:['’-](?:(?![{UNSPACED}])\\w)+)*|[^\\w\\s]"
+)
+
+
+@dataclass(frozen=True)
+class WordPair:
+    """A target word and the source word that most of the attention for it fell on."""
+
+    source: Span
+    target: Span
+
+
+def align(
+    source: str,
+    source_spans: Sequence[Span],
+    target: str,
+    target_spans: Sequence[Span],
+    attention: Attention,
+) -> tuple[WordPair, ...]:
+    """One pair for each target word, in its order; a source word may be in several or in none.
+
+    `attention` (target pieces or more, source pieces or more): rows and columns beyond the pieces,
+    those of eos, are passed over. A word of several pieces gathers what they give and receive.
+    """
+    source_words, target_words = _words(source), _words(target)
+    if not source_words or not target_words:
+        return ()
+    weights = attention[: len(target_spans), : len(source_spans)]
+    mass = _shares(target_words, target_spans) @ weights @ _shares(source_words, source_spans).T
+    pairs = zip(target_words, mass.argmax(axis=1), mass.max(axis=1), strict=True)
+    return tuple(WordPair(source_words[best], word) for word, best, most in pairs if most > 0)
+
+
+def _words(text: str) -> list[Span]:
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def _shares(words: Sequence[Span], pieces: Sequence[Span]) -> npt.NDArray[np.float32]:
+    """How much of each piece lies in each word, (words, pieces); columns sum to 1, or to 0."""
+    of_words, of_pieces = np.array(words), np.array(pieces).reshape(-1, 2)
+    starts = np.maximum(of_words[:, None, 0], of_pieces[None, :, 0])
+    ends = np.minimum(of_words[:, None, 1], of_pieces[None, :, 1])
+    shared = (ends - starts).clip(0).astype(np.float32)
+    shares: npt.NDArray[np.float32] = shared / shared.sum(axis=0).clip(1)
+    return shares
