@@ -1,0 +1,189 @@
+"""Vaswani et al. 2017 by hand-worked numbers and published sizes."""
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from tests.tiny_models import tiny_transformer
+from training.models.seq2seq import count_parameters
+from training.models.transformer import (
+    FeedForward,
+    Residual,
+    Transformer,
+    TransformerConfig,
+    attend,
+    attention_weights,
+    merge_heads,
+    positional_encoding,
+    split_heads,
+)
+
+SMALL = {"encoder_layers": 4, "decoder_layers": 4, "d_model": 128, "n_heads": 4, "d_ff": 256}
+MEDIUM = {"encoder_layers": 3, "decoder_layers": 3, "d_model": 256, "n_heads": 4, "d_ff": 1024}
+TWO = {"encoder_layers": 1, "decoder_layers": 1, "d_model": 2, "n_heads": 1, "d_ff": 2}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "vocab_size", "parameters"),
+    [(SMALL, 8_000, 2_349_056), (SMALL, 10_000, 2_605_056), (MEDIUM, 8_000, 7_577_600)],
+)
+def test_sizes_are_the_published_ones(
+    sizes: dict[str, int], vocab_size: int, parameters: int
+) -> None:
+    assert count_parameters(Transformer(TransformerConfig(**sizes), vocab_size)) == parameters
+
+
+def test_pre_norm_adds_a_final_norm_to_each_stack() -> None:
+    extra = count_parameters(tiny_transformer(norm="pre")) - count_parameters(tiny_transformer())
+    assert extra == 2 * 2 * 16
+
+
+def test_tying_shares_tables() -> None:
+    table = 20 * 16
+    three = tiny_transformer(tie_embeddings="three-way")
+    two = tiny_transformer(tie_embeddings="two-way")
+    none = tiny_transformer(tie_embeddings="none")
+    assert three.src_embedding is three.tgt_embedding
+    assert two.src_embedding.weight is not two.tgt_embedding.weight
+    assert three.output.weight is three.tgt_embedding.weight
+    assert two.output.weight is two.tgt_embedding.weight
+    assert count_parameters(two) == count_parameters(three) + table
+    assert count_parameters(none) == count_parameters(three) + 2 * table
+
+
+def test_positions_are_the_papers_sinusoids() -> None:
+    encoded = positional_encoding(torch.tensor([0, 3]), d_model=4)
+    # 10000^(0/4) = 1 and 10000^(2/4) = 100 divide the position
+    expected = [[0, 1, 0, 1], [math.sin(3), math.cos(3), math.sin(0.03), math.cos(0.03)]]
+    torch.testing.assert_close(encoded, torch.tensor(expected), rtol=0, atol=1e-6)
+
+
+def test_no_table_bounds_the_positions() -> None:
+    far = positional_encoding(torch.tensor([[100_000]]), d_model=2)
+    expected = torch.tensor([[[math.sin(100_000), math.cos(100_000)]]])
+    torch.testing.assert_close(far, expected, rtol=0, atol=1e-4)
+
+
+def test_embeddings_are_scaled_before_positions_are_added() -> None:
+    model = tiny_transformer()
+    ids, positions = torch.tensor([[7]]), torch.tensor([0])
+    embedded = model.embed(model.src_embedding, ids, positions)[0, 0]
+    expected = 4 * model.src_embedding.weight[7] + torch.tensor([0.0, 1.0] * 8)  # sqrt(16) = 4
+    torch.testing.assert_close(embedded, expected)
+
+
+def test_attention_by_hand() -> None:
+    query = torch.tensor([[[[1.0, 0.0, 0.0, 0.0]]]])  # d_head 4: scores are halved
+    keys = torch.tensor([[[[2 * math.log(3), 9, 9, 9], [0, 9, 9, 9], [50, 0, 0, 0]]]])
+    values = torch.tensor([[[[4.0, 0, 1, 0], [0.0, 4, 1, 0], [99.0, 99, 99, 99]]]])
+    mask = torch.tensor([[True, True, False]])
+    # scores log 3 and 0: weights 3/4 and 1/4, the third is masked
+    weights = attention_weights(query, keys, mask)
+    torch.testing.assert_close(weights, torch.tensor([[[[0.75, 0.25, 0.0]]]]))
+    context = attend(query, keys, values, mask, dropout=0.0)
+    torch.testing.assert_close(context, torch.tensor([[[[3.0, 1.0, 1.0, 0.0]]]]))
+
+
+def test_a_query_that_may_attend_nowhere_gets_zero() -> None:
+    x = torch.randn(1, 2, 3, 4)
+    mask = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
+    assert attend(x, x, x, mask, dropout=0.0).abs().max() == 0
+    assert attention_weights(x, x, mask).abs().max() == 0
+
+
+def test_heads_are_split_in_order_and_merged_back() -> None:
+    packed = torch.arange(12.0).view(1, 1, 12)
+    queries, keys = split_heads(packed, n_heads=3, parts=2)
+    assert queries.tolist() == [[[[0, 1]], [[2, 3]], [[4, 5]]]]
+    assert keys.tolist() == [[[[6, 7]], [[8, 9]], [[10, 11]]]]
+    assert merge_heads(keys).tolist() == [[[6, 7, 8, 9, 10, 11]]]
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [("relu", 3 * 2.0), ("gelu", 3 * 2.0 * 0.9772499 - 1.0 * 0.1586553)],
+)
+def test_feed_forward_by_hand(activation: str, expected: float) -> None:
+    layer = FeedForward(TransformerConfig(**TWO, activation=activation))
+    with torch.no_grad():
+        layer.inner.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        layer.inner.bias.copy_(torch.tensor([1.0, -2.0]))
+        layer.outer.weight.copy_(torch.tensor([[3.0, 1.0], [0.0, 0.0]]))
+        layer.outer.bias.zero_()
+        # inner gives 2 and -1: ReLU keeps 2; GELU x * Phi(x) keeps 2 * 0.977 and -1 * 0.159
+        assert layer(torch.tensor([1.0, 1.0]))[0].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_norm_stands_before_or_after_the_sum() -> None:
+    x, y = torch.tensor([3.0, 1.0]), torch.tensor([1.0, 5.0])
+    post = Residual(TransformerConfig(**TWO, norm="post", dropout=0.0))
+    pre = Residual(TransformerConfig(**TWO, norm="pre", dropout=0.0))
+    torch.testing.assert_close(post.enter(x), x)
+    torch.testing.assert_close(post.leave(x, y), torch.tensor([-1.0, 1.0]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(pre.enter(x), torch.tensor([1.0, -1.0]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(pre.leave(x, y), torch.tensor([4.0, 6.0]))
+
+
+def test_packed_projections_are_initialised_like_square_ones() -> None:
+    torch.manual_seed(0)
+    model = Transformer(TransformerConfig(**SMALL), 50)
+    bound = math.sqrt(6 / (128 + 128))  # Xavier, uniform
+    for name in ("self_attention.qkv", "cross_attention.key_value"):
+        largest = model.decoder.get_parameter(f"layers.0.{name}.weight").abs().max().item()
+        assert 0.99 * bound < largest <= bound
+
+
+def test_embeddings_start_with_unit_length() -> None:
+    torch.manual_seed(0)
+    model = Transformer(TransformerConfig(**SMALL, tie_embeddings="none"), 500)
+    for table in (model.src_embedding, model.tgt_embedding, model.output):
+        assert table.weight.norm(dim=1).mean().item() == pytest.approx(1, abs=0.02)
+
+
+def test_every_number_that_is_saved_is_a_parameter() -> None:
+    model = tiny_transformer(tie_embeddings="none")
+    assert set(model.state_dict()) == {name for name, _ in model.named_parameters()}
+
+
+def test_dropout_acts_in_training_only() -> None:
+    model = tiny_transformer(dropout=0.5, attention_dropout=0.5)
+    src, tgt_in = torch.tensor([[5, 6, 3]]), torch.tensor([[2, 7]])
+    assert torch.equal(model(src, tgt_in), model(src, tgt_in))
+    model.train()
+    assert not torch.equal(model(src, tgt_in), model(src, tgt_in))
+
+
+def test_attention_dropout_drops_weights() -> None:
+    model = tiny_transformer(dropout=0.0, attention_dropout=0.9).train()
+    src, tgt_in = torch.tensor([[5, 6, 3]]), torch.tensor([[2, 7]])
+    assert not torch.equal(model(src, tgt_in), model(src, tgt_in))
+
+
+def test_a_longer_sentence_than_any_in_training_is_encoded() -> None:
+    encoded = tiny_transformer().encode(torch.full((1, 3000), 5))
+    assert encoded.memory["keys"].shape == (1, 2, 2, 3000, 8)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n_heads": 3}, "multiple of n_heads"),
+        ({"d_model": 5, "n_heads": 5}, "must be even"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"norm": "both"}, "'pre' or 'post'"),
+        ({"heads": 2}, "Extra inputs"),
+    ],
+)
+def test_impossible_sizes_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TransformerConfig(**SMALL | wrong)
+
+
+def test_linear_layers_cover_every_matrix_but_the_embeddings() -> None:
+    model = tiny_transformer(tie_embeddings="none")
+    linear = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
+    others = {n for n, p in model.named_parameters() if p.dim() == 2 and id(p) not in linear}
+    assert others == {"src_embedding.weight", "tgt_embedding.weight"}
