@@ -1,0 +1,189 @@
+"""Write an ONNX graph node by node, the weights in place."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+
+from training.export.quantize import Range, quantize_weight
+
+OPSET = 20  # the first with Gelu; ONNX Runtime 1.17 and later run it
+IR_VERSION = 10
+MICROSOFT = "com.microsoft"  # operators of ONNX Runtime itself
+MICROSOFT_VERSION = 1
+
+Floats = npt.NDArray[np.float32]
+Axes = Sequence[int | str]
+Ranges = Mapping[nn.Module, Range]  # of what each linear layer reads
+NO_RANGES: Ranges = MappingProxyType({})
+
+
+class GraphBuilder:
+    """A graph being written: each call adds nodes and returns the name of their output."""
+
+    def __init__(self, name: str, ranges: Ranges = NO_RANGES) -> None:
+        """Start an empty graph; linear layers that have a range compute in 8 bits."""
+        self._name = name
+        self._ranges = ranges
+        self._nodes: list[onnx.NodeProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        self._quantized: dict[tuple[str, Range], str] = {}
+        self._count = 0
+
+    def input(self, name: str, dtype: npt.DTypeLike, axes: Axes) -> str:
+        """Declare an input; an axis is a size or the name of one."""
+        self._inputs.append(_value_info(name, dtype, axes))
+        return name
+
+    def output(self, name: str, dtype: npt.DTypeLike, axes: Axes) -> None:
+        """Declare that the value `name` leaves the graph."""
+        self._outputs.append(_value_info(name, dtype, axes))
+
+    def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
+        """A constant; equal ones are stored once, so tied weights stay tied."""
+        array = np.ascontiguousarray(np.asarray(value, dtype)).reshape(np.shape(value))
+        digest = hashlib.sha256(array.tobytes()).hexdigest()[:16]
+        name = f"{array.dtype}_{'x'.join(map(str, array.shape))}_{digest}"
+        if name not in self._constants:
+            self._constants[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def weight(self, tensor: Tensor) -> str:
+        """A parameter as a float32 constant."""
+        return self.constant(array_of(tensor))
+
+    def op(
+        self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attrs: object
+    ) -> str:
+        """One node with one output, called `name` or a fresh name."""
+        output = name or self._fresh(op_type)
+        self._add(op_type, inputs, [output], domain, attrs)
+        return output
+
+    def ops(
+        self,
+        op_type: str,
+        *inputs: str,
+        outputs: int = 1,
+        names: Sequence[str] = (),
+        domain: str = "",
+        **attrs: object,
+    ) -> list[str]:
+        """One node with several outputs, called `names` where given."""
+        made = [*names, *(self._fresh(op_type) for _ in range(outputs - len(names)))]
+        self._add(op_type, inputs, made, domain, attrs)
+        return made
+
+    def when(self, condition: str, then: Callable[[], str], name: str) -> str:
+        """Compute a float32 matrix only where `condition` (1,) holds; an empty one otherwise."""
+        chosen = self._branch("then", then)
+        empty = self._branch("else", lambda: self.op("ConstantOfShape", self.constant([0, 0])))
+        return self.op("If", condition, name=name, then_branch=chosen, else_branch=empty)
+
+    def reshape(self, x: str, *axes: int | str, name: str = "") -> str:
+        """Give `x` new axes: a size (0 copies, -1 infers), or the name of a vector of sizes."""
+        if all(isinstance(axis, int) for axis in axes):
+            return self.op("Reshape", x, self.constant(axes, np.int64), name=name)
+        parts = [a if isinstance(a, str) else self.constant([a], np.int64) for a in axes]
+        return self.op("Reshape", x, self.op("Concat", *parts, axis=0), name=name)
+
+    def size(self, x: str, axis: int) -> str:
+        """The size of one axis, (1,) int64."""
+        return self.op("Shape", x, start=axis, end=axis + 1)
+
+    def linear(self, x: str, *layers: nn.Linear, bias: Floats | None = None) -> str:
+        """Layers that read the same x (n, d_in), side by side: (n, sum of their d_out).
+
+        `bias` (d_out,) stands in for their own. In 8 bits where the first layer has a range.
+        """
+        weight = np.concatenate([array_of(layer.weight) for layer in layers])
+        if bias is None:
+            bias = np.concatenate([_bias_of(layer) for layer in layers])
+        if layers[0] in self._ranges:
+            return self._linear_int8(x, self._ranges[layers[0]], weight, bias)
+        return self.op("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
+
+    def layer_norm(self, x: str, layer: nn.LayerNorm) -> str:
+        """Layer normalisation over the last axis."""
+        weight, bias = self.weight(layer.weight), self.weight(layer.bias)
+        return self.op("LayerNormalization", x, weight, bias, epsilon=layer.eps, axis=-1)
+
+    def model(self) -> onnx.ModelProto:
+        """The finished graph."""
+        graph = helper.make_graph(
+            self._nodes, self._name, self._inputs, self._outputs, list(self._constants.values())
+        )
+        domains = {node.domain for node in self._nodes}
+        opsets = [helper.make_opsetid("", OPSET)]
+        if MICROSOFT in domains:
+            opsets.append(helper.make_opsetid(MICROSOFT, MICROSOFT_VERSION))
+        return helper.make_model(
+            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="seq2serve"
+        )
+
+    def _linear_int8(self, x: str, found: Range, weight: Floats, bias: Floats) -> str:
+        """The same layers with x in unsigned 8 bits by a fixed scale, weights in signed 8 bits."""
+        scale, zero_point = self.constant(found.scale), self.constant(found.zero_point)
+        if (x, found) not in self._quantized:
+            self._quantized[x, found] = self.op("QuantizeLinear", x, scale, zero_point)
+        integers, scales = quantize_weight(weight)
+        return self.op(
+            "MatMulIntegerToFloat",
+            self._quantized[x, found],
+            self.constant(integers.T),
+            scale,
+            self.constant(scales),
+            zero_point,
+            "",  # weights are symmetric: their zero point is 0
+            self.constant(bias),
+            domain=MICROSOFT,
+        )
+
+    def _branch(self, name: str, build: Callable[[], str]) -> onnx.GraphProto:
+        """The nodes that `build` adds, as a graph of their own; constants stay in the outer one."""
+        outer, self._nodes = self._nodes, []
+        value = build()
+        inner, self._nodes = self._nodes, outer
+        result = helper.make_tensor_value_info(value, onnx.TensorProto.FLOAT, None)
+        return helper.make_graph(inner, name, [], [result])
+
+    def _add(
+        self,
+        op_type: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        domain: str,
+        attrs: Mapping[str, object],
+    ) -> None:
+        node_name = f"{op_type}_{self._count}"
+        node = helper.make_node(op_type, inputs, outputs, node_name, domain=domain)
+        node.attribute.extend(helper.make_attribute(key, attrs[key]) for key in sorted(attrs))
+        self._nodes.append(node)
+        self._count += 1
+
+    def _fresh(self, op_type: str) -> str:
+        self._count += 1
+        return f"{op_type.lower()}_{self._count}"
+
+
+def array_of(tensor: Tensor) -> Floats:
+    """A parameter's numbers, float32."""
+    return tensor.detach().float().cpu().numpy()
+
+
+def _bias_of(layer: nn.Linear) -> Floats:
+    if layer.bias is None:
+        return np.zeros(layer.out_features, np.float32)
+    return array_of(layer.bias)
+
+
+def _value_info(name: str, dtype: npt.DTypeLike, axes: Axes) -> onnx.ValueInfoProto:
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return helper.make_tensor_value_info(name, element, list(axes))

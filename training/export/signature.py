@@ -1,0 +1,71 @@
+"""The inputs and outputs that both families' graphs share, as `mt.graph_signature` has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from torch import nn
+
+from mt import graph_signature as names
+from mt.tokenizer import PAD_ID
+from training.export.graph import Axes, GraphBuilder
+
+_STEP_INPUTS: dict[str, tuple[npt.DTypeLike, Axes]] = {
+    names.LAST_IDS: (np.int64, ["sentences", "width"]),
+    names.POSITIONS: (np.int64, ["sentences", "width"]),
+    names.PARENTS: (np.int64, ["cells"]),
+    names.LIVE: (np.int64, ["rows"]),
+    names.K: (np.int64, [1]),
+    names.WITH_ATTENTION: (np.bool_, [1]),
+    names.SRC_MASK: (np.bool_, ["sentences", names.SRC_LEN]),
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The longest sentences the graphs take, in tokens with eos, and ids they never emit."""
+
+    max_source_tokens: int
+    max_target_tokens: int
+    never_emitted: Sequence[int]
+
+
+@dataclass(frozen=True)
+class GraphPair:
+    """The two graphs of one precision."""
+
+    encoder: onnx.ModelProto
+    step: onnx.ModelProto
+
+
+def step_input(graph: GraphBuilder, name: str) -> str:
+    """Declare one of the step graph's inputs."""
+    return graph.input(name, *_STEP_INPUTS[name])
+
+
+def source(graph: GraphBuilder) -> tuple[str, str]:
+    """Declare the encoder's input; returns src_ids and src_mask, both (batch, src_len)."""
+    src_ids = graph.input(names.SRC_IDS, np.int64, ["batch", names.SRC_LEN])
+    is_pad = graph.op("Equal", src_ids, graph.constant(PAD_ID, np.int64))
+    graph.op("Not", is_pad, name=names.SRC_MASK)
+    graph.output(names.SRC_MASK, np.bool_, ["batch", names.SRC_LEN])
+    return src_ids, names.SRC_MASK
+
+
+def choose_best(
+    graph: GraphBuilder, hidden: str, live: str, layer: nn.Linear, never_emitted: Sequence[int]
+) -> None:
+    """Project the live cells of hidden (cells, d) and hand out the k best ids of each.
+
+    The search must never see pad, unknown or bos, so their logits are -inf before the softmax.
+    """
+    bias = np.zeros(layer.out_features, np.float32)
+    bias[list(never_emitted)] = -np.inf
+    logits = graph.linear(graph.op("Gather", hidden, live), layer, bias=bias)
+    log_probs = graph.op("LogSoftmax", logits, axis=-1)
+    best = (names.TOP_LOG_PROBS, names.TOP_IDS)
+    graph.ops("TopK", log_probs, step_input(graph, names.K), names=best)
+    graph.output(names.TOP_IDS, np.int64, ["rows", "k"])
+    graph.output(names.TOP_LOG_PROBS, np.float32, ["rows", "k"])
