@@ -11,53 +11,17 @@ import time
 import traceback
 from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 
 from mt import log
 from mt.beam_search import Finished, Hypothesis, RunningBatch, SearchOptions
 from mt.errors import DeadlineError, EngineError, MTError, OverloadedError, UnavailableError
 from mt.stepper import Stepper
+from serving.engine_stats import Counters, EngineStats
 from serving.settings import EngineSettings
 from serving.waiting_line import DrainRate, Outcome, Sentence, WaitingLine, expired
 
 _LONGEST_RETRY_S = 60.0
-
-
-@dataclass(frozen=True)
-class EngineStats:
-    """What an engine is doing and has done. Counters count sentences unless they say otherwise."""
-
-    name: str
-    ready: bool
-    """Takes new sentences, and answers them."""
-    healthy: bool
-    running: int
-    rows: int
-    """Live hypotheses of the running sentences."""
-    waiting: int
-    done: int
-    cancelled: int
-    expired: int
-    failed: int
-    refused: int
-    """Sentences that found the queue full."""
-    steps: int
-    mean_rows: float
-    """Rows in a step, on average since the start."""
-    age_s: float
-    """Seconds the step under way has taken so far; 0 when there is nothing to do."""
-
-
-@dataclass
-class _Counters:
-    done: int = 0
-    cancelled: int = 0
-    expired: int = 0
-    failed: int = 0
-    refused: int = 0
-    steps: int = 0
-    rows_stepped: int = 0
 
 
 class Engine:
@@ -79,7 +43,7 @@ class Engine:
         self._line = WaitingLine()
         self._running: dict[Hashable, Sentence] = {}
         self._suspects = WaitingLine()
-        self._counters = _Counters()
+        self._counters = Counters()
         self._rate = DrainRate()
         self._failures_in_a_row = 0
         self._turn_began: float | None = None
@@ -153,7 +117,7 @@ class Engine:
                 failed=counters.failed,
                 refused=counters.refused,
                 steps=counters.steps,
-                mean_rows=counters.rows_stepped / max(counters.steps, 1),
+                mean_rows=counters.mean_rows,
                 age_s=self._age_s(),
             )
 
@@ -163,11 +127,11 @@ class Engine:
             return self._is_healthy()
 
     def drain(self, timeout_s: float) -> bool:
-        """Refuse new sentences and wait for those inside; True when none is left."""
+        """Refuse new sentences and wait for those inside; True when all have their answer."""
         with self._changed:
             self._draining = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._has_work(), timeout_s)
+            return self._changed.wait_for(self._is_idle, timeout_s)
 
     def close(self) -> None:
         """Stop now: what has not finished fails with UnavailableError. Safe to repeat."""
@@ -220,6 +184,9 @@ class Engine:
     def _has_work(self) -> bool:
         return bool(self._line or self._running or self._suspects)
 
+    def _is_idle(self) -> bool:
+        return not self._has_work() and self._turn_began is None
+
     def _age_s(self) -> float:
         return 0.0 if self._turn_began is None else time.monotonic() - self._turn_began
 
@@ -246,11 +213,15 @@ class Engine:
         except BaseException as error:
             log.event("engine_died", engine=self.name, error=_describe(error))
             self.close()
-            raise
+        finally:
+            with self._changed:
+                self._turn_began = None
+                self._changed.notify_all()
 
     def _wait_for_work(self) -> bool:
         with self._changed:
             self._turn_began = None
+            self._changed.notify_all()  # perhaps nothing is left to drain
             self._changed.wait_for(lambda: self._has_work() or self._closed)
             self._turn_began = time.monotonic()
             return not self._closed
@@ -275,8 +246,10 @@ class Engine:
             stopped = [self._running.pop(s.key).key for s in left]
             for line in (self._suspects, self._line):
                 left += line.remove(lambda s: s.left(now))
-        self._settle([(sentence, expired()) for sentence in left])
-        self._batch.cancel(stopped)
+        try:
+            self._batch.cancel(stopped)
+        finally:
+            self._settle([(sentence, expired()) for sentence in left])
 
     def _admit(self) -> None:
         with self._changed:
@@ -340,7 +313,6 @@ class Engine:
             self._counters.done += len(wanted) - len(failed)
             self._counters.expired += expired
             self._counters.failed += len(failed) - expired
-            self._changed.notify_all()  # perhaps nothing is left to drain
 
 
 def _describe(error: BaseException) -> str:
