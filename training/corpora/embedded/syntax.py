@@ -1,0 +1,186 @@
+"""The tree of a sentence, before it is French or English.
+
+`french.py` and `english.py` each read a tree aloud; `sampler.py` grows trees by chance. A tree
+holds what both need (who, what, tense, negation), so the two sides always mean the same.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from training.corpora.embedded.words import (
+    Adjective,
+    Adverb,
+    Conjunction,
+    Kind,
+    Land,
+    Name,
+    Noun,
+    PlaceName,
+    Preposition,
+    Tense,
+    TimePhrase,
+    Verb,
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What verbs, adjectives and participles agree with; person is 1, 2 or 3."""
+
+    person: int = 3
+    plural: bool = False
+    feminine: bool = False
+
+
+class Determiner(Enum):
+    """What opens a noun phrase; INDEFINITE with a mass noun is the partitive."""
+
+    DEFINITE = auto()
+    INDEFINITE = auto()
+    THIS = auto()
+    MY = auto()
+    YOUR = auto()  # ton
+    OUR = auto()
+    YOUR_PLURAL = auto()  # votre
+    THEIR = auto()
+    TWO = auto()
+    THREE = auto()
+    MANY = auto()
+
+
+class Negation(Enum):
+    """ne ... pas, ne ... jamais, ne ... plus."""
+
+    NOT = auto()
+    NEVER = auto()
+    NO_LONGER = auto()
+
+
+class Question(Enum):
+    """What a question asks; WHO and WHAT leave a gap in the clause."""
+
+    WHETHER = auto()
+    WHERE = auto()
+    WHEN = auto()
+    WHY = auto()
+    WHO = auto()
+    WHAT = auto()
+
+
+@dataclass(frozen=True)
+class Pronoun:
+    """A personal pronoun; `human` tells him and her from it."""
+
+    features: Features
+    human: bool = True
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The place a relative or question word has left: (la lettre) que Jane a écrite __."""
+
+    features: Features
+
+
+@dataclass(frozen=True)
+class NounPhrase:
+    """Determiner, adjectives, noun, and at most one of an owner and a relative clause."""
+
+    noun: Noun
+    determiner: Determiner = Determiner.DEFINITE
+    plural: bool = False
+    adjectives: tuple[Adjective, ...] = ()
+    owner: "NounPhrase | Name | None" = None
+    relative: "Clause | None" = None
+
+    @property
+    def features(self) -> Features:
+        """Third person, number and gender of the noun."""
+        return Features(3, self.plural, self.noun.feminine)
+
+
+@dataclass(frozen=True)
+class Position:
+    """On the table, behind the house."""
+
+    preposition: Preposition
+    landmark: NounPhrase
+
+
+@dataclass(frozen=True)
+class There:
+    """The place already spoken of: y, there."""
+
+
+Nominal = Name | NounPhrase | PlaceName | Pronoun | Gap
+Place = PlaceName | NounPhrase | Position | There
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Subject, verb and what the verb's frame asks for.
+
+    modal: vouloir or pouvoir, which then carries the tense; content: the clause after `que`.
+    """
+
+    subject: Nominal
+    verb: Verb
+    tense: Tense = Tense.PRESENT
+    modal: Verb | None = None
+    negation: Negation | None = None
+    adverb: Adverb | None = None
+    object: Nominal | None = None
+    recipient: Nominal | None = None
+    predicate: Adjective | None = None
+    place: Place | None = None
+    company: Nominal | None = None
+    time: TimePhrase | None = None
+    time_first: bool = False
+    content: "Clause | None" = None
+
+
+@dataclass(frozen=True)
+class Existential:
+    """Il y a un livre sur la table. Tense is present or imperfect."""
+
+    theme: NounPhrase
+    place: Place
+    tense: Tense = Tense.PRESENT
+    negation: Negation | None = None
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """C'est un bon livre. Tense is present or imperfect."""
+
+    theme: NounPhrase | Name
+    tense: Tense = Tense.PRESENT
+    negation: Negation | None = None
+
+
+AnyClause = Clause | Existential | Presentation
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Clauses joined in a row; a question has only one."""
+
+    first: AnyClause
+    joined: tuple[tuple[Conjunction, AnyClause], ...] = ()
+    question: Question | None = None
+
+
+def features(nominal: Nominal) -> Features:
+    """What agrees with a nominal."""
+    if isinstance(nominal, Name):
+        return Features(feminine=nominal.feminine)
+    if isinstance(nominal, PlaceName):
+        return Features(plural=nominal.land is Land.PLURAL, feminine=nominal.land is Land.FEMININE)
+    return nominal.features
+
+
+def is_human(nominal: Nominal) -> bool:
+    """Whether English says who, him and her of it."""
+    if isinstance(nominal, NounPhrase):
+        return nominal.noun.kind is Kind.HUMAN
+    return isinstance(nominal, Name) or (isinstance(nominal, Pronoun) and nominal.human)
