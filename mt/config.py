@@ -46,7 +46,8 @@ def validate(values: Mapping[str, Any], model: type[Settings], where: str) -> Se
 def describe(error: ValidationError) -> str:
     """All problems of a validation error on one line, each with its dotted key, no input echoed."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'the whole'}: {item['msg']}"
+        ".".join(map(str, item["loc"] or ["the whole"]))
+        + f": {item['msg'].removeprefix('Value error, ')}"
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from mt.config import Strict, load_yaml
+from mt.search_options import SearchOptions
 
 
 class EngineSettings(Strict):
@@ -33,6 +34,7 @@ class Limits(Strict):
     max_text_chars: int = Field(10_000, ge=1, description="characters of one text")
     max_total_chars: int = Field(50_000, ge=1, description="characters of all texts together")
     max_body_bytes: int = Field(1_048_576, ge=1, description="bytes of one request body")
+    body_timeout_s: float = Field(10.0, gt=0, description="seconds for a whole body to arrive")
     max_beam_size: int = Field(16, ge=1, description="hypotheses kept while searching")
     max_n_best: int = Field(16, ge=1, description="alternative translations in one answer")
     deadline_s: float | None = Field(
@@ -68,6 +70,9 @@ class ServeSettings(Strict):
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one")
     limits: Limits = Field(default_factory=Limits)
     engine: EngineSettings = Field(default_factory=EngineSettings, description="common to all")
+    search: SearchOptions = Field(
+        default_factory=SearchOptions, description="what a request gets that does not say"
+    )
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     drain_timeout_s: float = Field(
         35.0, gt=0, description="seconds that stopping waits for answers under way"

@@ -1,0 +1,123 @@
+"""The one table from errors to HTTP: RFC 9457 problem bodies that never repeat what was sent."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from math import ceil
+from typing import NamedTuple
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from mt import errors
+from serving.schemas import PROBLEM_JSON, FieldError, Problem
+
+MAX_FIELD_ERRORS = 10  # a list of 10,000 wrong items must not make a long answer
+RETRY_AFTER_S = 1
+
+
+class Kind(NamedTuple):
+    """What all problems of one type share."""
+
+    status: int
+    slug: str
+    title: str
+
+
+KINDS: Mapping[type[errors.MTError], Kind] = {
+    errors.InputError: Kind(422, "input", "The text cannot be translated"),
+    errors.UnknownModelError: Kind(404, "unknown-model", "No such language pair or model"),
+    errors.OverloadedError: Kind(429, "overloaded", "Too much is waiting already"),
+    errors.UnavailableError: Kind(503, "unavailable", "Not ready, or shutting down"),
+    errors.DeadlineError: Kind(504, "deadline", "The translation took too long"),
+    errors.EngineError: Kind(500, "engine", "The translation failed"),
+}
+INVALID = Kind(422, "invalid", "The request does not fit the schema")
+BROKEN_JSON = Kind(400, "broken-json", "The body is not JSON")
+INTERNAL = Kind(500, "internal", "Something failed on our side")
+
+HTTP_DETAILS = {
+    400: "the body must be one JSON value in UTF-8",
+    404: "no such address; GET /docs lists them",
+    405: "this address does not take that method; see the Allow header",
+}
+
+
+def from_mt_error(error: errors.MTError, request_id: str) -> JSONResponse:
+    """A problem for one of our own errors; anything not in the table is our fault."""
+    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+    return problem(kind, str(error), request_id, headers=_retry_header(error, kind))
+
+
+def from_http_error(error: HTTPException, request_id: str) -> JSONResponse:
+    """A problem for what the framework refuses: unknown address, wrong method, broken body."""
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
+    kind = BROKEN_JSON if error.status_code == BROKEN_JSON.status else kind
+    detail = HTTP_DETAILS.get(error.status_code, error.detail)
+    return problem(kind, detail, request_id, headers=error.headers)
+
+
+def from_validation_error(error: RequestValidationError, request_id: str) -> JSONResponse:
+    """A problem naming every wrong field by JSON pointer; only the first ten are listed."""
+    found = error.errors()
+    if found and found[0]["type"] == "json_invalid":
+        detail = f"not JSON near character {found[0]['loc'][-1]}"
+        return problem(BROKEN_JSON, detail, request_id)
+    listed = [_field_error(item["loc"], item) for item in found[:MAX_FIELD_ERRORS]]
+    detail = f"{len(found)} wrong {'field' if len(found) == 1 else 'fields'}; see errors"
+    return problem(INVALID, detail, request_id, listed)
+
+
+def from_bug(request_id: str) -> JSONResponse:
+    """A problem for what nobody foresaw; the log has the place under the same request id."""
+    detail = "an unexpected failure; send it again, or report it with this request id"
+    return problem(INTERNAL, detail, request_id)
+
+
+def problem(
+    kind: Kind,
+    detail: str,
+    request_id: str,
+    field_errors: Sequence[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """One problem response."""
+    body = Problem(
+        type=f"urn:seq2serve:problem:{kind.slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=f"urn:seq2serve:request:{request_id}",
+        request_id=request_id,
+        errors=list(field_errors) if field_errors else None,
+    )
+    return JSONResponse(
+        body.model_dump(mode="json", exclude_none=True),
+        kind.status,
+        headers=headers,
+        media_type=PROBLEM_JSON,
+    )
+
+
+def _retry_header(error: errors.MTError, kind: Kind) -> dict[str, str] | None:
+    if isinstance(error, errors.OverloadedError):
+        return {"Retry-After": str(max(1, ceil(error.retry_after_s)))}
+    return (
+        {"Retry-After": str(RETRY_AFTER_S)}
+        if kind.status == HTTPStatus.SERVICE_UNAVAILABLE
+        else None
+    )
+
+
+def _field_error(place: Sequence[str | int], item: Mapping[str, str]) -> FieldError:
+    """Where and what. The name of an unknown key is the sender's text, so it is left out."""
+    path = list(place[1:])  # without FastAPI's "body"
+    if item["type"] == "extra_forbidden":
+        return FieldError(pointer=_pointer(path[:-1]), message="an unknown key; see /docs")
+    return FieldError(pointer=_pointer(path), message=item["msg"])
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    """RFC 6901; the whole body is the empty pointer."""
+    return "".join(f"/{part}" for part in path)

@@ -1,0 +1,169 @@
+"""What happens to every HTTP request before and after its route, as plain ASGI."""
+
+import asyncio
+import re
+import time
+import traceback
+import uuid
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mt import log
+from serving import http_errors
+from serving.http_errors import Kind
+from serving.service import Service
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+CLIENT_LEFT = 499  # nginx's number for an answer that nobody waited for
+
+TOO_LARGE = Kind(413, "too-large", "The body is too large")
+TOO_SLOW = Kind(408, "too-slow", "The body came too slowly")
+
+
+@dataclass
+class Facts:
+    """What metrics and the log may know about a request: never its text."""
+
+    request_id: str
+    model: str = ""
+    pair: str = ""
+    status: int = CLIENT_LEFT
+    started: float = field(default_factory=time.perf_counter)
+
+
+class Observe:
+    """Give each request an id, count it, log it, and answer what nobody foresaw with a problem."""
+
+    def __init__(self, app: ASGIApp, service: Service, echo_request_id: bool) -> None:
+        self._app = app
+        self._service = service
+        self._echo_request_id = echo_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        facts = Facts(_request_id(Headers(scope=scope)))
+        scope.setdefault("state", {})["facts"] = facts
+        self._service.in_flight += 1
+        send = self._noting(facts, send)
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            log.event("bug", request_id=facts.request_id, **_where(error))
+            if facts.status == CLIENT_LEFT:  # nothing was answered yet
+                answer = http_errors.from_bug(facts.request_id)
+                await answer(scope, receive, send)
+        finally:
+            self._service.in_flight -= 1
+            self._record(scope, facts)
+
+    def _noting(self, facts: Facts, send: Send) -> Send:
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                facts.status = message["status"]
+                if self._echo_request_id:
+                    MutableHeaders(scope=message)["X-Request-ID"] = facts.request_id
+            await send(message)
+
+        return send_noted
+
+    def _record(self, scope: Scope, facts: Facts) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        seconds = time.perf_counter() - facts.started
+        self._service.metrics.observe(facts.model, facts.pair, route, facts.status, seconds)
+        if route not in QUIET:
+            log.event(
+                "request",
+                request_id=facts.request_id,
+                route=route,
+                status=facts.status,
+                model=facts.model,
+                seconds=round(seconds, 4),
+            )
+
+
+class ReadBody:
+    """Read the whole body before anyone parses it, within a size and a time."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body in one piece, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body = await self._read(Headers(scope=scope), receive)
+        except _TooLargeError:
+            detail = f"at most {self._max_bytes} bytes; send the texts in several requests"
+            await self._refuse(TOO_LARGE, detail, scope, receive, send)
+        except TimeoutError:
+            detail = f"the whole body must arrive within {self._timeout_s:g} seconds"
+            await self._refuse(TOO_SLOW, detail, scope, receive, send)
+        else:
+            if body is not None:
+                await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+        """The body, or None where the client left before its end."""
+        announced = headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self._max_bytes:
+            raise _TooLargeError
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                raise _TooLargeError
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    async def _refuse(
+        self, kind: Kind, detail: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        facts: Facts = scope["state"]["facts"]
+        # A large body is left to the server to discard: closing now would reset the connection
+        # before a client that is still sending has read the answer.
+        headers = {"Connection": "close"} if kind is TOO_SLOW else None
+        answer = http_errors.problem(kind, detail, facts.request_id, headers=headers)
+        await answer(scope, receive, send)
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _request_id(headers: Headers) -> str:
+    """The client's id where it is harmless, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body once, then what the server has to say (a disconnect)."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
+
+
+def _where(error: Exception) -> dict[str, object]:
+    """Type and place of an exception, without its message, which may quote the text."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return {
+        "error": type(error).__name__,
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }

@@ -1,0 +1,125 @@
+"""The open translators of one process, chosen by language pair and, where told, by name."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from mt import bundle
+from mt.bundle import Manifest
+from mt.errors import BundleError, ConfigError, MTError, UnknownModelError
+from serving.settings import EngineSettings, ServeSettings
+from serving.translator import Translator
+
+MAX_LISTED = 20  # in an error message; GET /v1/models has them all
+
+
+class Models:
+    """Several open translators. Of one pair, the first is taken where no name is given."""
+
+    def __init__(self, translators: Sequence[Translator]) -> None:
+        """Own these translators, in order of preference.
+
+        Raises:
+            ConfigError: two have the same name.
+        """
+        _refuse_same_names([translator.manifest for translator in translators])
+        self.translators = tuple(translators)
+
+    @classmethod
+    def open(cls, settings: ServeSettings) -> Self:
+        """Open every bundle of the settings, or none.
+
+        Raises:
+            BundleError: bundles that cannot be opened, all of them on one line.
+            ConfigError: two bundles have the same name.
+        """
+        opened: list[Translator] = []
+        try:
+            _for_each_bundle(
+                settings,
+                lambda path, engine: opened.append(Translator.open(path, engine, settings.limits)),
+            )
+            return cls(opened)
+        except MTError:
+            for translator in opened:
+                translator.close()
+            raise
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        """Facts of every model, in order of preference."""
+        return [translator.manifest for translator in self.translators]
+
+    def choose(self, source: str, target: str, name: str | None = None) -> Translator:
+        """The translator of a pair; languages are compared without regard to case.
+
+        Raises:
+            UnknownModelError: no such pair, or no such model of it; says which there are.
+        """
+        wanted = _pair(source, target)
+        of_pair = [t for t in self.translators if pair(t.manifest) == wanted]
+        if not of_pair:
+            offered = dict.fromkeys(pair(manifest) for manifest in self.manifests)
+            raise UnknownModelError(f"no model of this language pair, only {_listed(offered)}")
+        for translator in of_pair:
+            if name in (None, translator.manifest.name):
+                return translator
+        offered = dict.fromkeys(t.manifest.name for t in of_pair)
+        raise UnknownModelError(f"no model of this name for {wanted}, only {_listed(offered)}")
+
+    def healthy(self) -> bool:
+        """Whether every engine works."""
+        return all(translator.engine.healthy() for translator in self.translators)
+
+    def close(self) -> None:
+        """Stop every engine; safe to repeat."""
+        for translator in self.translators:
+            translator.close()
+
+
+def check(settings: ServeSettings) -> list[Manifest]:
+    """Verify every bundle of the settings without loading a graph.
+
+    Raises:
+        BundleError: bundles that are not whole, all of them on one line.
+        ConfigError: two bundles have the same name.
+    """
+    manifests: list[Manifest] = []
+    _for_each_bundle(settings, lambda path, _: manifests.append(bundle.open(path).manifest))
+    _refuse_same_names(manifests)
+    return manifests
+
+
+def pair(manifest: Manifest) -> str:
+    """A bundle's language pair, as `fr-en`."""
+    return _pair(manifest.source_language, manifest.target_language)
+
+
+def _for_each_bundle(
+    settings: ServeSettings, open_one: Callable[[Path, EngineSettings], None]
+) -> None:
+    """Open them all, and only then complain of all that could not be opened."""
+    problems = []
+    for one in settings.bundles:
+        try:
+            open_one(Path(one.path), settings.engine_for(one))
+        except BundleError as error:
+            problems.append(str(error))
+    if problems:
+        raise BundleError("; ".join(problems))
+
+
+def _refuse_same_names(manifests: Sequence[Manifest]) -> None:
+    names = [manifest.name for manifest in manifests]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"several bundles are named {', '.join(twice)}; serve one of each")
+
+
+def _pair(source: str, target: str) -> str:
+    return f"{source.lower()}-{target.lower()}"
+
+
+def _listed(names: dict[str, None]) -> str:
+    shown = ", ".join(list(names)[:MAX_LISTED])
+    return shown if len(names) <= MAX_LISTED else f"{shown} and more; see GET /v1/models"

@@ -1,0 +1,207 @@
+"""Bodies of the native HTTP interface: what may be asked, what is answered, how it fails."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from mt.bundle import Score
+
+PROBLEM_JSON = "application/problem+json"
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$"
+MODEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+FRENCH = "Jane visite l'Afrique en septembre."
+ENGLISH = "Jane visits Africa in September."
+
+
+def _as_list(value: object) -> object:
+    """One string means a list of one."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return value
+    raise PydanticCustomError("text_type", "must be a string or a list of strings")
+
+
+def _whole_characters(value: str) -> str:
+    """JSON can spell half a surrogate pair, which no text holds and UTF-8 cannot write."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("surrogate", "holds half a surrogate pair") from None
+    return value
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_whole_characters)]
+Texts = Annotated[
+    list[Text],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+
+
+class Body(BaseModel):
+    """Base of all bodies: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TranslateRequest(Body):
+    """Texts to translate, from which language into which, and how to search."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": FRENCH, "source": "fr", "target": "en"},
+                {
+                    "text": [FRENCH, "Il ne mange pas."],
+                    "source": "fr",
+                    "target": "en",
+                    "model": "transformer",
+                    "beam_size": 5,
+                    "n_best": 2,
+                    "return_scores": True,
+                },
+            ]
+        }
+    )
+
+    text: Texts = Field(description="one text or several; blank ones come back as they are")
+    source: str = Field(pattern=LANGUAGE, strict=True, description="language of the text, as `fr`")
+    target: str = Field(pattern=LANGUAGE, strict=True, description="language wanted, as `en`")
+    model: str | None = Field(
+        None, pattern=MODEL, strict=True, description="a name of /v1/models; else the pair's first"
+    )
+    beam_size: int | None = Field(None, ge=1, le=64, strict=True, description="1 is greedy")
+    n_best: int | None = Field(
+        None, ge=1, le=64, strict=True, description="candidates of each text"
+    )
+    length_penalty: float | None = Field(
+        None, ge=0, le=5, strict=True, allow_inf_nan=False, description="alpha, Wu et al. 2016"
+    )
+    return_scores: bool = Field(False, strict=True)
+    return_alignments: bool = Field(False, strict=True)
+
+
+class WordPairBody(Body):
+    """A word of the text and a word of its translation that belong together, as the model sees it.
+
+    Spans count characters (Unicode code points) from 0, end exclusive.
+    """
+
+    source: tuple[int, int]
+    target: tuple[int, int]
+
+
+class CandidateBody(Body):
+    """One of the n best translations."""
+
+    text: str
+    score: float | None = Field(None, description="if return_scores")
+
+
+class TranslationBody(Body):
+    """The answer to one text."""
+
+    text: str
+    score: float | None = Field(
+        None,
+        description="if return_scores: log-probability over length penalty, summed over sentences",
+    )
+    candidates: list[CandidateBody] | None = Field(None, description="if n_best > 1; best first")
+    alignments: list[WordPairBody] | None = Field(None, description="if return_alignments")
+
+
+class Usage(Body):
+    """What the request cost."""
+
+    source_tokens: int
+    output_tokens: int
+    characters: int = Field(description="Unicode code points of all texts")
+
+
+class TranslateResponse(Body):
+    """One translation per text, in the order of the request, also where one string was sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "translations": [{"text": ENGLISH}],
+                    "model": "transformer",
+                    "usage": {"source_tokens": 9, "output_tokens": 7, "characters": 35},
+                }
+            ]
+        }
+    )
+
+    translations: list[TranslationBody]
+    model: str
+    usage: Usage
+
+
+class ModelBody(Body):
+    """The facts of one loaded model, from its bundle's manifest."""
+
+    name: str
+    family: str
+    source: str
+    target: str
+    parameters: int
+    vocab_size: int
+    max_source_tokens: int
+    max_target_tokens: int
+    precision: str = Field(description="of the weights that answer")
+    scores: list[Score] = Field(description="each with sacreBLEU's signature")
+    data: str = Field(description="name of the corpus it learned from")
+    licence: str = Field(description="of that corpus")
+
+
+class ModelList(Body):
+    """All loaded models; of one pair the first answers where no model is named."""
+
+    models: list[ModelBody]
+
+
+class Status(Body):
+    """The answer of a probe."""
+
+    status: Literal["ok"] = "ok"
+
+
+class FieldError(Body):
+    """One wrong field."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) into the request body")
+    message: str
+
+
+class Problem(Body):
+    """RFC 9457 problem details; they never repeat what was sent."""
+
+    type: str = Field(description="names the kind of problem")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="names this occurrence")
+    request_id: str = Field(description="also in the X-Request-ID header and in our log")
+    errors: list[FieldError] | None = None
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of the problems a route can answer with."""
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"content": content, "description": HTTPStatus(status).phrase}
+        for status in statuses
+    }

@@ -1,0 +1,56 @@
+"""One app's state: its models, whether it takes requests, how many it is answering."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from mt import log
+from mt.errors import UnavailableError
+from serving.metrics import Metrics
+from serving.models import Models
+from serving.settings import ServeSettings
+
+
+class Service:
+    """What the routes of one app share. It lives on the event loop; models have their threads."""
+
+    def __init__(self, open_models: Callable[[], Models], settings: ServeSettings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(lambda: self._models)
+        self.in_flight = 0  # HTTP requests, probes included
+        self.draining = False
+        self._open_models = open_models
+        self._models: Models | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """Open the models before the first request and close them after the last."""
+        self._models = await asyncio.to_thread(self._open_models)
+        log.event("ready", models=[manifest.name for manifest in self._models.manifests])
+        try:
+            yield
+        finally:
+            self.drain()
+            await asyncio.to_thread(self._models.close)
+
+    def drain(self) -> None:
+        """Refuse new translations from now on; those under way finish."""
+        self.draining = True
+
+    @property
+    def ready(self) -> bool:
+        """Whether a translation asked for now would be tried."""
+        return self._models is not None and not self.draining and self._models.healthy()
+
+    @property
+    def models(self) -> Models:
+        """The open models.
+
+        Raises:
+            UnavailableError: they are not open yet, or the service is shutting down.
+        """
+        if self._models is None:
+            raise UnavailableError("the models are still being opened; try again")
+        if self.draining:
+            raise UnavailableError("shutting down; try again in a moment")
+        return self._models
