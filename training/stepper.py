@@ -167,12 +167,13 @@ class _Pool:
 
     def index(self, slots: Ids) -> Tensor:
         """Rows of the pool where these slots stand."""
+        device = self.encoded.src_mask.device
         place = {slot: i for i, slot in enumerate(self.slots)}
         try:
             found = [place[slot] for slot in slots.tolist()]
         except KeyError as error:
             raise EngineError(f"sentence {error} is not running; it cannot be stepped") from None
-        return torch.tensor(found, device=self.encoded.src_mask.device)
+        return torch.tensor(found, dtype=torch.int64, device=device)
 
     def add(self, fresh: Encoded) -> list[Slot]:
         """Put freshly encoded sentences under those already here."""

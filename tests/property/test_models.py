@@ -29,7 +29,7 @@ words = st.integers(EOS_ID + 1, 19)
 sentence = st.lists(words, max_size=6).map(lambda ids: [*ids, EOS_ID])
 prefix = st.lists(words, max_size=5).map(lambda ids: [BOS_ID, *ids])
 seeds = st.integers(0, 5)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=12, deadline=None)
 
 
 def pad(rows: Sentences, extra: int = 0) -> Tensor:
