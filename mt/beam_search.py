@@ -3,46 +3,44 @@
 At each step, of all continuations of a sentence's live rows, the `beam_size` most probable survive.
 Those that are eos leave as finished hypotheses, the others live on; so a beam of one is greedy
 search. Hypotheses compete by `log_prob / norm(length) + coverage` (Wu et al. 2016, eq. 14), and a
-row dies as soon as it can no longer win: log-probabilities never rise and the norm never falls, so
-nothing that grows from it scores above log_prob / norm(longest length).
+row dies as soon as it can no longer win: log-probabilities never rise, the norm never falls and
+coverage is never above 0, so nothing that grows from a row beats log_prob / norm(longest length).
 
-A sentence's answer never depends on its neighbours. All per-step work is done for all sentences at
-once in numpy, but for hypotheses that end and rows that ban n-grams.
+A sentence's answer does not depend on its neighbours. The work of a step is done for all rows at
+once in numpy; only hypotheses that end are handled one by one.
 """
 
-import bisect
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mt.constraints import Constraints, repeated
 from mt.errors import ConfigError, EngineError, InputError
 from mt.hypothesis import History, Hypothesis, Survivors
+from mt.running_sentence import Ending, Finished, Job, RunningSentence
 from mt.search_options import SearchOptions
-from mt.stepper import Attention, Ids, Rows, StepOutput, Stepper
+from mt.selection import Chosen, Sums, choose
+from mt.stepper import Attention, Rows, StepOutput, Stepper
 from mt.tokenizer import BOS_ID, EOS_ID
 
 __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "search"]
-
-Sums = npt.NDArray[np.float64]
-Repeats = dict[int, list[int]]  # of a row: the ids it must not continue with
 
 # One record for each running sentence, in the order of their rows.
 _SENTENCE = np.dtype(
     [
         ("slot", np.int64),
         ("beam_size", np.int64),
-        ("length", np.int64),  # tokens decoded so far, the same for all its rows
+        ("length", np.int64),  # tokens so far, the same for all its rows
+        ("limit", np.int64),  # the longest length
         ("min_length", np.int64),
-        ("limit", np.int64),
         ("prefix_length", np.int64),
         ("no_repeat_ngram", np.int64),
         ("needs_attention", np.bool_),
         ("longest_norm", np.float64),
-        ("to_beat", np.float64),  # score of the worst of the n best so far, -inf until there are n
+        ("to_beat", np.float64),  # score of the worst of its n best so far, -inf until there are n
         ("born", np.int64),  # the step of its first token
     ]
 )
@@ -51,66 +49,11 @@ _ROW = np.dtype(
     [
         ("sentence", np.int64),
         ("parent", np.int64),  # row of the previous step, -1 before the first
-        ("back", np.int64),  # survivor of the previous step
+        ("back", np.int64),  # survivor of the previous step, -1 before the first
         ("last_id", np.int64),
         ("log_prob", np.float64),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Job:
-    """A sentence to search: `key` names it to its owner; `src_ids` end with eos."""
-
-    key: Hashable
-    src_ids: Sequence[int]
-    options: SearchOptions
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A sentence's answer: its `n_best` hypotheses, best first (fewer only if fewer exist)."""
-
-    key: Hashable
-    hypotheses: list[Hypothesis]
-
-
-@dataclass(frozen=True)
-class _Ending:
-    """A hypothesis that has ended, not yet read: its last token is survivor `at` of `step`."""
-
-    score: float
-    log_prob: float
-    finished: bool
-    length: int
-    step: int
-    at: int
-
-
-@dataclass
-class _Running:
-    """What a running sentence keeps beside its record: its job and the best endings so far."""
-
-    job: Job
-    best: list[_Ending] = field(default_factory=list)
-
-    def offer(self, ending: _Ending) -> float:
-        """Keep an ending if it is among the n best; return the score to beat from now on."""
-        n_best = self.job.options.n_best
-        bisect.insort(self.best, ending, key=lambda kept: -kept.score)
-        del self.best[n_best:]
-        return self.best[-1].score if len(self.best) == n_best else -np.inf
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The continuations that survive a step, sentence by sentence, best first: (survivors,)."""
-
-    row: Ids
-    sentence: Ids
-    ids: Ids
-    log_probs: Sums  # of the token
-    totals: Sums  # of the hypothesis
 
 
 class RunningBatch:
@@ -120,9 +63,9 @@ class RunningBatch:
         """`max_target_tokens` caps the longest length of every job."""
         self._stepper = stepper
         self._max_target_tokens = max_target_tokens
-        self._running: list[_Running] = []
-        self._sentences = np.zeros(0, _SENTENCE)
-        self._rows = np.zeros(0, _ROW)
+        self._running: list[RunningSentence] = []
+        self._sentences = np.empty(0, _SENTENCE)
+        self._rows = np.empty(0, _ROW)
         self._history = History()
 
     @property
@@ -143,58 +86,38 @@ class RunningBatch:
         """
         if not len(job.src_ids):
             raise InputError("there is nothing to translate: the source has no tokens")
-        prefix = job.options.prefix
-        limit = job.options.length_limit(len(job.src_ids), self._max_target_tokens)
+        prefix, limit = job.options.prefix, self._limit(job)
         if len(prefix) > limit:
             raise InputError(f"the prefix has {len(prefix)} tokens, at most {limit} fit")
         if max(prefix, default=0) >= self._stepper.vocab_size:
             raise InputError(f"the prefix holds ids above {self._stepper.vocab_size - 1}")
 
     def admit(self, jobs: Sequence[Job]) -> None:
-        """Encode sentences and let them join at the next step; all of them or none.
+        """Encode sentences, which join at the next step; all of them or none.
 
         Raises:
             InputError: see `check`.
-            ValueError: a key is running already.
+            ValueError: two sentences have one key.
         """
         for job in jobs:
             self.check(job)
-        keys = [running.job.key for running in self._running] + [job.key for job in jobs]
+        keys = [one.job.key for one in self._running] + [job.key for job in jobs]
         if len(set(keys)) < len(keys):
-            raise ValueError("two running sentences have the same key")
-        if jobs:
-            self._join(jobs, self._stepper.admit([job.src_ids for job in jobs]))
-
-    def _join(self, jobs: Sequence[Job], slots: Sequence[int]) -> None:
+            raise ValueError("two sentences have one key")
+        if not jobs:
+            return
+        slots = self._stepper.admit([job.src_ids for job in jobs])
         first = len(self._sentences)
-        records = [self._record(job, slot) for job, slot in zip(jobs, slots, strict=True)]
         rows = [(first + i, -1, -1, BOS_ID, 0.0) for i in range(len(jobs))]
-        self._sentences = np.concatenate([self._sentences, np.array(records, _SENTENCE)])
+        records = [self._record(job, slot) for job, slot in zip(jobs, slots, strict=True)]
         self._rows = np.concatenate([self._rows, np.array(rows, _ROW)])
-        self._running += [_Running(job) for job in jobs]
-
-    def _record(self, job: Job, slot: int) -> tuple[object, ...]:
-        options = job.options
-        limit = options.length_limit(len(job.src_ids), self._max_target_tokens)
-        return (
-            slot,
-            options.beam_size,
-            0,
-            options.min_length,
-            limit,
-            len(options.prefix),
-            options.no_repeat_ngram,
-            options.needs_attention,
-            options.norm(limit),
-            -np.inf,
-            len(self._history),
-        )
+        self._sentences = np.concatenate([self._sentences, np.array(records, _SENTENCE)])
+        self._running += [RunningSentence(job) for job in jobs]
 
     def cancel(self, keys: Iterable[Hashable]) -> None:
         """Drop running sentences and free their rows at once; unknown keys are passed over."""
         unwanted = set(keys)
-        keep = np.array([running.job.key not in unwanted for running in self._running], np.bool_)
-        self._leave(keep)
+        self._leave(np.array([one.job.key not in unwanted for one in self._running], np.bool_))
 
     def step(self) -> list[Finished]:
         """Continue every live row by one token; return the sentences that are finished by it.
@@ -205,136 +128,105 @@ class RunningBatch:
             ConfigError: a coverage penalty, and a model without attention.
             EngineError: the model's log-probabilities are not numbers.
         """
-        if not len(self._rows):
+        if not self.rows:
             return []
-        too_early = self._of_rows("length") + 1 < self._of_rows("min_length")  # for eos
-        repeats = self._repeats()
-        output = self._ask(too_early, repeats)
-        ids, log_probs = self._constrain(output, too_early, repeats)
+        constraints = self._constraints()
+        output = self._ask(constraints)
+        ids, log_probs = constraints.apply(output.ids, output.log_probs)
         self._end_stuck(log_probs)
-        chosen = self._choose(ids, log_probs)
-        self._history.append(self._survivors(chosen, output.attention))
-        self._sentences["length"] += 1
+        rows, beam_sizes = self._rows, self._of_rows("beam_size")
+        chosen = choose(rows["sentence"], beam_sizes, rows["log_prob"], ids, log_probs)
+        self._record_step(chosen, output.attention)
         self._continue(chosen, self._end(chosen))
         return self._finish()
+
+    def _limit(self, job: Job) -> int:
+        return job.options.length_limit(len(job.src_ids), self._max_target_tokens)
+
+    def _record(self, job: Job, slot: int) -> tuple[object, ...]:
+        """The fields of a sentence that begins now, in the order of _SENTENCE."""
+        options, limit = job.options, self._limit(job)
+        lengths = (0, limit, options.min_length, len(options.prefix), options.no_repeat_ngram)
+        scores = (options.needs_attention, options.norm(limit), -np.inf)
+        return (slot, options.beam_size, *lengths, *scores, len(self._history))
 
     def _of_rows(self, name: str) -> npt.NDArray[Any]:
         """A field of each row's sentence, (rows,)."""
         values: npt.NDArray[Any] = self._sentences[name][self._rows["sentence"]]
         return values
 
-    def _repeats(self) -> Repeats:
-        """The ids that would repeat an n-gram, of each row whose sentence asks for that."""
-        if not self._sentences["no_repeat_ngram"].any():
-            return {}
-        last = len(self._history) - 1
-        repeats = {}
-        for row in np.flatnonzero(self._of_rows("no_repeat_ngram")):
-            sentence = self._sentences[self._rows["sentence"][row]]
-            at = self._rows["back"][row : row + 1]
-            tokens = self._history.tokens(last, at, int(sentence["length"]))[0].tolist()
-            repeats[int(row)] = repeating(tokens, int(sentence["no_repeat_ngram"]))
-        return repeats
+    def _constraints(self) -> Constraints:
+        """What the rows may not, or must, continue with at this step."""
+        length, sizes = self._of_rows("length"), self._of_rows("no_repeat_ngram")
+        forced = np.full(self.rows, -1)
+        for row in np.flatnonzero(length < self._of_rows("prefix_length")).tolist():
+            job = self._running[self._rows["sentence"][row]].job
+            forced[row] = job.options.prefix[length[row]]
+        return Constraints(
+            too_early=length + 1 < self._of_rows("min_length"),
+            repeated=repeated(
+                self._history.tokens(np.where(sizes > 0, self._rows["back"], -1)), sizes
+            ),
+            forced=forced,
+        )
 
-    def _ask(self, too_early: npt.NDArray[np.bool_], repeats: Repeats) -> StepOutput:
-        """Step the model, for enough candidates that banning some never costs a survivor."""
-        wanted = self._of_rows("beam_size") + too_early
-        for row, ids in repeats.items():
-            wanted[row] += len(ids)
+    def _ask(self, constraints: Constraints) -> StepOutput:
+        """Step the model for enough candidates that banning some never costs a survivor."""
+        wanted = self._of_rows("beam_size") + constraints.most_banned()
         k = min(int(wanted.max()), self._stepper.vocab_size)
-        rows = self._rows
-        names = (self._of_rows("slot"), rows["parent"].copy(), rows["last_id"].copy())
-        output = self._stepper.step(Rows(*names), k, bool(self._sentences["needs_attention"].any()))
+        parents, last_ids = self._rows["parent"].copy(), self._rows["last_id"].copy()
+        with_attention = bool(self._sentences["needs_attention"].any())
+        output = self._stepper.step(
+            Rows(self._of_rows("slot"), parents, last_ids), k, with_attention
+        )
         if np.isnan(output.log_probs).any():
-            raise EngineError(
-                "the model's log-probabilities are not numbers; its weights are broken"
-            )
-        if output.attention is None and any(r.job.options.coverage_penalty for r in self._running):
-            raise ConfigError("coverage_penalty needs attention, which this model does not have")
+            raise EngineError("the model gives no numbers; its weights are broken or overflow")
+        if with_attention and output.attention is None:
+            self._refuse_coverage()
         return output
 
-    def _constrain(
-        self, output: StepOutput, too_early: npt.NDArray[np.bool_], repeats: Repeats
-    ) -> tuple[Ids, Sums]:
-        """Candidates (rows, k) and their log-probabilities, -inf where a constraint forbids one."""
-        ids, log_probs = output.ids, output.log_probs.astype(np.float64)
-        if too_early.any():
-            log_probs[too_early[:, None] & (ids == EOS_ID)] = -np.inf
-        for row, banned in repeats.items():
-            log_probs[row, np.isin(ids[row], banned)] = -np.inf
-        forced = self._of_rows("length") < self._of_rows("prefix_length")
-        if forced.any():
-            ids = ids.copy()
-            for row in np.flatnonzero(forced).tolist():
-                running = self._running[self._rows["sentence"][row]]
-                ids[row, 0] = running.job.options.prefix[self._of_rows("length")[row]]
-            log_probs[forced] = -np.inf
-            log_probs[forced, 0] = 0.0
-        return ids, log_probs
+    def _refuse_coverage(self) -> None:
+        if any(one.job.options.coverage_penalty for one in self._running):
+            raise ConfigError("coverage_penalty needs attention, which this model does not have")
 
-    def _choose(self, ids: Ids, log_probs: Sums) -> _Chosen:
-        """The most probable continuations of each sentence; ties go by row, then by candidate."""
-        k = ids.shape[1]
-        totals = (self._rows["log_prob"][:, None] + log_probs).ravel()
-        sentence = np.repeat(self._rows["sentence"], k)
-        order = np.lexsort((-totals, sentence))  # sentences already stand in order
-        rank = np.arange(len(order)) - np.searchsorted(sentence, sentence)
-        order = order[(rank < self._sentences["beam_size"][sentence]) & (totals[order] > -np.inf)]
-        return _Chosen(
-            row=order // k,
-            sentence=sentence[order],
-            ids=ids.ravel()[order],
-            log_probs=log_probs.ravel()[order],
-            totals=totals[order],
-        )
-
-    def _survivors(self, chosen: _Chosen, attention: Attention | None) -> Survivors:
-        """The record of this step; attention of those sentences only that need it."""
+    def _record_step(self, chosen: Chosen, attention: Attention | None) -> None:
+        """Note who survived; attention of those sentences only that need it."""
         needed = self._sentences["needs_attention"][chosen.sentence]
-        return Survivors(
-            back=self._rows["back"][chosen.row],
-            ids=chosen.ids,
-            log_probs=chosen.log_probs,
-            attention=None if attention is None else attention[chosen.row[needed]],
-            attention_at=needed.cumsum() - 1,
-        )
+        kept = None if attention is None else attention[chosen.row[needed]]
+        back = self._rows["back"][chosen.row]
+        attention_at = needed.cumsum() - 1
+        self._history.append(Survivors(back, chosen.ids, chosen.log_probs, kept, attention_at))
+        self._sentences["length"] += 1
 
     def _end_stuck(self, log_probs: Sums) -> None:
         """A row that nothing may continue ends as it is, unfinished."""
         step = len(self._history) - 1
         for row in self._rows[np.isneginf(log_probs).all(axis=1)]:
-            self._offer(int(row["sentence"]), float(row["log_prob"]), step, int(row["back"]))
+            sentence = int(row["sentence"])
+            length = int(self._sentences["length"][sentence])
+            ending = Ending(float(row["log_prob"]), False, length, step, int(row["back"]))
+            self._offer(sentence, ending)
 
-    def _end(self, chosen: _Chosen) -> npt.NDArray[np.bool_]:
+    def _end(self, chosen: Chosen) -> npt.NDArray[np.bool_]:
         """End what chose eos or has the longest length; returns (survivors,), True where ended."""
         eos = chosen.ids == EOS_ID
-        at_limit = self._sentences["length"] >= self._sentences["limit"]
-        ended: npt.NDArray[np.bool_] = eos | at_limit[chosen.sentence]
+        length = self._sentences["length"][chosen.sentence]
+        ended: npt.NDArray[np.bool_] = eos | (length >= self._sentences["limit"][chosen.sentence])
         step = len(self._history) - 1
-        for at in np.flatnonzero(ended).tolist():
-            sentence, log_prob = int(chosen.sentence[at]), float(chosen.totals[at])
-            self._offer(sentence, log_prob, step, at, finished=bool(eos[at]))
+        for i in np.flatnonzero(ended).tolist():
+            ending = Ending(float(chosen.totals[i]), bool(eos[i]), int(length[i]), step, i)
+            self._offer(int(chosen.sentence[i]), ending)
         return ended
 
-    def _offer(
-        self, sentence: int, log_prob: float, step: int, at: int, finished: bool = False
-    ) -> None:
-        """Score a hypothesis that ends at survivor `at` of `step` and let it compete."""
-        record, running = self._sentences[sentence], self._running[sentence]
-        options, length = running.job.options, int(record["length"])
-        score = log_prob / options.norm(max(length, 1))
-        if options.coverage_penalty:
-            attention = self._history.attention(step, at, length, len(running.job.src_ids))
-            if attention is not None:
-                score += options.coverage(attention)
-        ending = _Ending(score, log_prob, finished, length, step, at)
-        record["to_beat"] = running.offer(ending)
+    def _offer(self, sentence: int, ending: Ending) -> None:
+        to_beat = self._running[sentence].offer(ending, self._history)
+        self._sentences["to_beat"][sentence] = to_beat
 
-    def _continue(self, chosen: _Chosen, ended: npt.NDArray[np.bool_]) -> None:
+    def _continue(self, chosen: Chosen, ended: npt.NDArray[np.bool_]) -> None:
         """The survivors that live on: not ended, and still able to beat what their sentence has."""
-        sentences = self._sentences[chosen.sentence]
-        can_win = chosen.totals / sentences["longest_norm"] > sentences["to_beat"]
-        back = np.flatnonzero(~ended & can_win)
+        best_score = chosen.totals / self._sentences["longest_norm"][chosen.sentence]
+        can_win = best_score > self._sentences["to_beat"][chosen.sentence]
+        back = np.flatnonzero(can_win & ~ended)
         self._rows = np.empty(len(back), _ROW)
         self._rows["sentence"] = chosen.sentence[back]
         self._rows["parent"] = chosen.row[back]
@@ -344,31 +236,11 @@ class RunningBatch:
 
     def _finish(self) -> list[Finished]:
         """Answer and retire the sentences that no row is left of."""
-        alive = np.bincount(self._rows["sentence"], minlength=len(self._sentences)) > 0
-        finished = [
-            Finished(running.job.key, [self._read(running.job, end) for end in running.best])
-            for running, lives in zip(self._running, alive, strict=True)
-            if not lives
-        ]
-        if finished:
-            self._leave(alive)
+        alive = np.bincount(self._rows["sentence"], minlength=self.sentences) > 0
+        done = np.flatnonzero(~alive).tolist()
+        finished = [self._running[i].answer(self._history) for i in done]
+        self._leave(alive)
         return finished
-
-    def _read(self, job: Job, end: _Ending) -> Hypothesis:
-        at = np.array([end.at])
-        tokens = self._history.tokens(end.step, at, end.length)[0]
-        token_log_probs = self._history.token_log_probs(end.step, at, end.length)[0]
-        attention = None
-        if job.options.attention:
-            attention = self._history.attention(end.step, end.at, end.length, len(job.src_ids))
-        return Hypothesis(
-            ids=tokens[: end.length - end.finished].tolist(),
-            score=end.score,
-            log_prob=end.log_prob,
-            token_log_probs=token_log_probs.tolist(),
-            finished=end.finished,
-            attention=attention,
-        )
 
     def _leave(self, stay: npt.NDArray[np.bool_]) -> None:
         """Retire the sentences that do not stay (sentences,), their rows and their history."""
@@ -382,13 +254,6 @@ class RunningBatch:
         self._history.forget(min(self._sentences["born"], default=len(self._history)))
 
 
-def repeating(tokens: Sequence[int], n: int) -> list[int]:
-    """The ids that would make the last n tokens an n-gram that `tokens` already holds."""
-    grams = (tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
-    context = tuple(tokens[len(tokens) - n + 1 :])
-    return sorted({gram[-1] for gram in grams if gram[:-1] == context})
-
-
 def search(
     stepper: Stepper,
     sources: Sequence[Sequence[int]],
@@ -400,15 +265,15 @@ def search(
     """Search many sentences, longest first; a finished one's place is taken at once.
 
     At most max_rows // beam_size sentences run together (at least one). `on_finished` is told how
-    many sentences the last step finished. Returns the hypotheses of each source, in input order.
+    many sentences a step finished. Returns the hypotheses of each source, in input order.
 
     Raises:
-        InputError: a source is empty, or the prefix does not fit.
+        InputError: a source has no ids, or the prefix does not fit.
         ConfigError: a coverage penalty, and a model without attention.
     """
     batch = RunningBatch(stepper, max_target_tokens)
-    by_length = sorted(range(len(sources)), key=lambda i: len(sources[i]), reverse=True)
-    waiting = deque(Job(i, sources[i], options) for i in by_length)
+    longest_first = sorted(range(len(sources)), key=lambda i: len(sources[i]), reverse=True)
+    waiting = deque(Job(i, sources[i], options) for i in longest_first)
     for job in waiting:
         batch.check(job)
     places = max(1, max_rows // options.beam_size)
@@ -422,5 +287,5 @@ def search(
             if finished and on_finished:
                 on_finished(len(finished))
     finally:
-        batch.cancel(range(len(sources)))  # nothing, unless the model failed
+        batch.cancel(range(len(sources)))  # the stepper outlives a search that failed
     return [answers[i] for i in range(len(sources))]

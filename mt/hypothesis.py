@@ -5,7 +5,6 @@ each pointing at the survivor of the step before that it continues. A hypothesis
 back from its last token, once, when its sentence is finished.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +37,10 @@ class Hypothesis:
 class Survivors:
     """The continuations that survived one step, of all sentences together.
 
-    back (survivors,): the survivor of the step before that each continues (-1 at a first token);
+    back (survivors,): the survivor of the step before that each continues, -1 at a first token;
     ids (survivors,); log_probs (survivors,), of this token alone; attention (kept, src_len) that
-    this token was chosen under, of the sentences that need it, at the rows `attention_at`
-    (survivors,) names.
+    tokens were chosen under, kept for the sentences that need it; attention_at (survivors,): the
+    row of `attention` of a survivor that has one.
     """
 
     back: Ids
@@ -71,28 +70,34 @@ class History:
         del self._records[: before - self._forgotten]
         self._forgotten = before
 
-    def tokens(self, step: int, at: Ids, length: int) -> Ids:
-        """Ids (n, length) of the last `length` tokens up to survivors `at` (n,) of a step."""
-        ids = [record.ids[index] for record, index in self._walk(step, at, length)]
-        return np.stack(ids[::-1], axis=1) if ids else np.zeros((len(at), 0), np.int64)
-
-    def token_log_probs(self, step: int, at: Ids, length: int) -> npt.NDArray[np.float64]:
-        """Log-probabilities (n, length) of the tokens that `tokens` returns."""
-        parts = [record.log_probs[index] for record, index in self._walk(step, at, length)]
-        return np.stack(parts[::-1], axis=1) if parts else np.zeros((len(at), 0))
-
-    def attention(self, step: int, at: int, length: int, src_len: int) -> Attention | None:
-        """Attention (length, src_len) of the tokens up to one survivor, None where not kept."""
-        rows = []
-        for record, index in self._walk(step, np.array([at]), length):
-            if record.attention is None:
-                return None
-            rows.append(record.attention[record.attention_at[index[0]], :src_len])
-        return np.stack(rows[::-1]) if rows else np.zeros((0, src_len), np.float32)
-
-    def _walk(self, step: int, at: Ids, length: int) -> Iterator[tuple[Survivors, Ids]]:
-        """Records and indices, newest first."""
+    def path(self, step: int, at: int, length: int) -> list[tuple[Survivors, int]]:
+        """The last `length` tokens up to survivor `at` of a step, oldest first: record, index."""
+        path = []
         for number in range(step, step - length, -1):
             record = self._records[number - self._forgotten]
-            yield record, at
-            at = record.back[at]
+            path.append((record, at))
+            at = int(record.back[at])
+        return path[::-1]
+
+    def tokens(self, at: Ids) -> Ids:
+        """All ids up to survivors `at` (n,) of the last step, -1 for one that has no ids yet.
+
+        Returns (n, longest), right-aligned, -1 where one is shorter.
+        """
+        columns = []
+        for record in reversed(self._records):
+            if (at < 0).all():
+                break
+            columns.append(np.where(at < 0, -1, record.ids[at]))
+            at = np.where(at < 0, -1, record.back[at])
+        return np.stack(columns[::-1], axis=1) if columns else np.empty((len(at), 0), np.int64)
+
+
+def attention_of(path: list[tuple[Survivors, int]], src_len: int) -> Attention | None:
+    """Attention (len(path), src_len) along a path, None where the model has none."""
+    rows = []
+    for record, at in path:
+        if record.attention is None:
+            return None
+        rows.append(record.attention[record.attention_at[at], :src_len])
+    return np.stack(rows) if rows else np.empty((0, src_len), np.float32)

@@ -1,0 +1,84 @@
+"""One sentence on its way through the search: its job, and its competition of ended hypotheses."""
+
+import bisect
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mt.hypothesis import History, Hypothesis, attention_of
+from mt.search_options import SearchOptions
+
+
+@dataclass(frozen=True)
+class Job:
+    """A sentence to search: `key` names it to its owner; `src_ids` end with eos."""
+
+    key: Hashable
+    src_ids: Sequence[int]
+    options: SearchOptions
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A sentence's answer: its `n_best` hypotheses, best first (fewer only if fewer exist)."""
+
+    key: Hashable
+    hypotheses: list[Hypothesis]
+
+
+class Ending(NamedTuple):
+    """A hypothesis that has ended: its last token, the `length`-th, is survivor `at` of `step`."""
+
+    log_prob: float
+    finished: bool
+    length: int
+    step: int
+    at: int
+
+
+class RunningSentence:
+    """A job and the best of its hypotheses that have ended so far."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._best: list[tuple[float, Ending]] = []  # by score, best first; at most n_best
+
+    def offer(self, ending: Ending, history: History) -> float:
+        """Let a hypothesis compete; return the score to beat from now on, -inf if any will do.
+
+        Of two with the same score the earlier one wins.
+        """
+        options = self.job.options
+        entry = (self._score(ending, history), ending)
+        bisect.insort(self._best, entry, key=lambda kept: -kept[0])
+        del self._best[options.n_best :]
+        return self._best[-1][0] if len(self._best) == options.n_best else float("-inf")
+
+    def answer(self, history: History) -> Finished:
+        """Read the best hypotheses from the history."""
+        found = [self._read(score, ending, history) for score, ending in self._best]
+        return Finished(self.job.key, found)
+
+    def _score(self, ending: Ending, history: History) -> float:
+        options = self.job.options
+        score = ending.log_prob / options.norm(max(ending.length, 1))
+        if options.coverage_penalty:
+            path = history.path(ending.step, ending.at, ending.length)
+            attention = attention_of(path, len(self.job.src_ids))
+            if attention is not None:
+                score += options.coverage(attention)
+        return score
+
+    def _read(self, score: float, ending: Ending, history: History) -> Hypothesis:
+        path = history.path(ending.step, ending.at, ending.length)
+        ids = [int(record.ids[at]) for record, at in path]
+        return Hypothesis(
+            ids=ids[:-1] if ending.finished else ids,
+            score=score,
+            log_prob=ending.log_prob,
+            token_log_probs=[float(record.log_probs[at]) for record, at in path],
+            finished=ending.finished,
+            attention=(
+                attention_of(path, len(self.job.src_ids)) if self.job.options.attention else None
+            ),
+        )
