@@ -8,7 +8,7 @@ from serving.segmenter import Segment
 
 _PAUSES = ",;:.!?…—–)]}\"'»”’،؛"  # before a space
 _WIDE_PAUSES = "、，；：。！？）」』"  # no space needed
-_LONGEST_PIECE = 32  # characters; only bounds how far ahead one look reaches
+_MOST_PIECE_CHARS = 8  # on average; bounds how far ahead one look reaches
 
 
 def cut(sentence: Segment, tokenizer: Tokenizer, max_tokens: int) -> list[Segment]:
@@ -28,7 +28,7 @@ def cut(sentence: Segment, tokenizer: Tokenizer, max_tokens: int) -> list[Segmen
 
 def _where(text: str, tokenizer: Tokenizer, most: int) -> int | None:
     """How many characters the first part takes; None where the text fits whole."""
-    window = text[: (most + 1) * _LONGEST_PIECE]
+    window = text[: (most + 1) * _MOST_PIECE_CHARS]
     spans = tokenizer.encode_with_spans(window)[1]
     if len(text) == 1 or (len(window) == len(text) and len(spans) <= most):
         return None

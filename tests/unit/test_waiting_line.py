@@ -1,0 +1,70 @@
+"""The line before the batch: order, budget, leaving, and how long it takes."""
+
+from mt.search_options import SearchOptions
+from serving.waiting_line import DrainRate, Sentence, WaitingLine
+
+
+def sentence(rows: int, deadline: float | None = None) -> Sentence:
+    return Sentence([5, 3], SearchOptions(beam_size=rows), deadline)
+
+
+def line_of(*sentences: Sentence) -> WaitingLine:
+    line = WaitingLine()
+    line.join(sentences)
+    return line
+
+
+def test_as_many_enter_as_fit() -> None:
+    first, second, third = (sentence(4) for _ in range(3))
+    line = line_of(first, second, third)
+    assert line.take(rows=9, alone=False) == [first, second]
+    assert len(line) == 1
+
+
+def test_a_wide_one_at_the_head_is_not_overtaken() -> None:
+    wide, narrow = sentence(8), sentence(1)
+    line = line_of(wide, narrow)
+    assert line.take(rows=7, alone=False) == []
+    assert line.take(rows=8, alone=False) == [wide]
+
+
+def test_one_wider_than_the_batch_enters_alone() -> None:
+    wide, narrow = sentence(8), sentence(1)
+    line = line_of(narrow, wide, narrow)
+    assert line.take(rows=4, alone=True) == [narrow]
+    assert line.take(rows=3, alone=False) == []
+    assert line.take(rows=4, alone=True) == [wide]
+
+
+def test_leaving_keeps_the_order_of_the_others() -> None:
+    sentences = [sentence(1, deadline) for deadline in (1.0, None, 3.0, 2.0)]
+    line = line_of(*sentences)
+    assert line.remove(lambda s: s.left(2.0)) == [sentences[0], sentences[3]]
+    assert line.clear() == [sentences[1], sentences[2]]
+    assert len(line) == 0
+
+
+def test_cancelled_and_late_have_left() -> None:
+    cancelled, late, waiting = sentence(1), sentence(1, 5.0), sentence(1, 5.1)
+    cancelled.future.cancel()
+    assert [s.left(5.0) for s in (cancelled, late, waiting)] == [True, True, False]
+
+
+def test_an_outcome_reaches_only_who_still_wants_it() -> None:
+    wanted, failed, cancelled = (sentence(1) for _ in range(3))
+    cancelled.future.cancel()
+    assert wanted.resolve([])
+    assert failed.resolve(ValueError("no"))
+    assert not cancelled.resolve([])
+    assert wanted.future.result() == []
+    assert isinstance(failed.future.exception(), ValueError)
+
+
+def test_the_drain_rate_by_hand() -> None:
+    rate = DrainRate()
+    assert rate.seconds_for(100) == 1.0  # nothing known yet
+    rate.observe(seconds=0.5, finished=2)
+    assert rate.seconds_for(8) == 2.0  # a quarter of a second each
+    for _ in range(2_000):
+        rate.observe(seconds=1.0, finished=1)
+    assert abs(rate.seconds_for(3) - 3.0) < 1e-6  # what was long ago is forgotten
