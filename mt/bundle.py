@@ -147,8 +147,7 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
     Raises:
         BundleError: `folder` exists and is no bundle, cannot be written, or the parts do not fit.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
-        raise BundleError(f"{folder} exists and is not a bundle; choose another folder")
+    check_replaceable(folder)
     entries = {name: FileEntry(sha256=sha256(data), size=len(data)) for name, data in files.items()}
     try:
         checked = Manifest.model_validate({**manifest, "files": entries})
@@ -160,6 +159,20 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
     except OSError as error:
         raise BundleError(f"{folder} cannot be written ({error.strerror})") from None
     return open(folder)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse a place where `write` would have to destroy something that is not a bundle.
+
+    Raises:
+        BundleError: a file, or a folder with other things in it.
+    """
+    if folder.is_dir():
+        foreign = any(folder.iterdir()) and not (folder / MANIFEST).is_file()
+    else:
+        foreign = folder.exists()
+    if foreign:
+        raise BundleError(f"{folder} exists and is not a bundle; choose another folder")
 
 
 def sha256(data: bytes) -> str:

@@ -9,6 +9,7 @@ import onnx
 from torch import nn
 
 from mt import graph_signature as names
+from mt.bundle import Graphs
 from mt.tokenizer import PAD_ID
 from training.export.graph import Axes, GraphBuilder
 
@@ -25,10 +26,9 @@ _STEP_INPUTS: dict[str, tuple[npt.DTypeLike, Axes]] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """The longest sentences the graphs take, in tokens with eos, and ids they never emit."""
+    """Beyond the weights: places the position tables hold, and ids the search must never see."""
 
-    max_source_tokens: int
-    max_target_tokens: int
+    max_positions: int
     never_emitted: Sequence[int]
 
 
@@ -38,6 +38,19 @@ class GraphPair:
 
     encoder: onnx.ModelProto
     step: onnx.ModelProto
+
+    def files(self, precision: str) -> dict[str, bytes]:
+        """Their bytes by file name."""
+        names = file_names(precision)
+        return {
+            names.encoder: self.encoder.SerializeToString(),
+            names.step: self.step.SerializeToString(),
+        }
+
+
+def file_names(precision: str) -> Graphs:
+    """What a bundle calls the graphs of one precision."""
+    return Graphs(encoder=f"encoder.{precision}.onnx", step=f"step.{precision}.onnx")
 
 
 def step_input(graph: GraphBuilder, name: str) -> str:

@@ -69,7 +69,7 @@ class _Encoder(_Part):
     """src_ids -> the cross-attention keys and values of every decoder layer."""
 
     def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("encoder", model, ranges, limits.max_source_tokens)
+        super().__init__("encoder", model, ranges, limits.max_positions)
         src_ids, src_mask = source(self.graph)
         self.mask = self.graph.op("Cast", src_mask, to=onnx.TensorProto.INT32)
         self.src_ids, self.shape = src_ids, self.graph.op("Shape", src_ids)  # batch, src_len
@@ -116,7 +116,7 @@ class _Step(_Part):
     """One decoding step: caches are reordered, grow by one entry, and are attended to."""
 
     def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("step", model, ranges, limits.max_target_tokens)
+        super().__init__("step", model, ranges, limits.max_positions)
         graph, self.limits = self.graph, limits
         self.n_heads = model.config.n_heads
         self.d_head = model.config.d_model // self.n_heads

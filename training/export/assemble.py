@@ -1,0 +1,224 @@
+"""From a checkpoint to a bundle: build the graphs, prove parity, then write all or nothing."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mt import bundle as bundles
+from mt.bundle import Bundle, Data, Manifest, SpecialIds
+from mt.errors import ConfigError
+from mt.stepper import runtime
+from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+from training.console import Progress
+from training.corpora.corpus import Corpus, open_corpus
+from training.corpora.pair import Pair
+from training.dataset import read_facts
+from training.export.families import build_graphs
+from training.export.graph import NO_RANGES, OPSET
+from training.export.parity import BEAM_SIZES, LARGEST_LOSS, TIE, Agreement, Reference, require
+from training.export.quantize import Quantization, Sentence, quantize
+from training.export.signature import Limits, file_names
+from training.model_card import model_card
+from training.models.seq2seq import count_parameters
+from training.precision import use_threads
+from training.prepare import DATA
+from training.recipe import to_values
+from training.stepper import TorchStepper
+from training.trained import Trained, load_trained
+
+FP32, INT8 = "fp32", "int8"
+PRECISIONS = (FP32, INT8)
+MAX_POSITIONS = 1024  # rows of the position tables; the manifest's limits may be lower
+MAX_TARGET_TOKENS = 256  # as in the search that scores checkpoints
+PARITY_SENTENCES = 200
+CALIBRATION_SENTENCES = 256
+
+
+def export(
+    checkpoint: Path,
+    out: Path,
+    precisions: Sequence[str] = PRECISIONS,
+    default_precision: str = FP32,
+    name: str | None = None,
+    largest_loss: float = LARGEST_LOSS,
+) -> Bundle:
+    """Write the bundle of a run or checkpoint, whole or not at all, and open it.
+
+    name: what clients ask for (None: the recipe's); largest_loss: the most BLEU that 8 bits may
+    cost on the sentences of the parity check.
+
+    Raises:
+        ConfigError: an unknown precision, or a default that is not among those to be written.
+        CheckpointError: there is no trained model, or it is damaged.
+        CorpusError: the validation text cannot be had.
+        BundleError: the graphs do not translate as the checkpoint does, or `out` is no bundle.
+    """
+    plan = Plan(precisions, default_precision, name, largest_loss)
+    bundles.check_replaceable(out)
+    trained = load_trained(checkpoint)
+    corpus = open_corpus(trained.recipe.corpus)
+    pairs = corpus.pairs(trained.recipe.evaluation.split)
+    validation = list(islice(pairs, PARITY_SENTENCES + CALIBRATION_SENTENCES))
+    data = Data(
+        name=f"{corpus.name}:{corpus.source}-{corpus.target}",
+        licence=corpus.licence,
+        sha256=trained.origin.corpus_sha256,
+        train_pairs=_train_pairs(checkpoint, trained, corpus),
+    )
+    return assemble(trained, data, validation, out, plan)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted of a bundle; the fields are the arguments of `export`."""
+
+    precisions: Sequence[str]
+    default_precision: str
+    name: str | None = None
+    largest_loss: float = LARGEST_LOSS
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be had."""
+        unknown = sorted(set(self.precisions) - set(PRECISIONS))
+        if unknown or not self.precisions:
+            wrong = ", ".join(unknown) or "none"
+            raise ConfigError(f"precisions: {wrong}; choose among {', '.join(PRECISIONS)}")
+        if self.default_precision not in self.precisions:
+            raise ConfigError(
+                f"default_precision: {self.default_precision} is not among the precisions to be "
+                f"written, {', '.join(self.precisions)}"
+            )
+
+
+def assemble(
+    trained: Trained, data: Data, validation: Sequence[Pair], out: Path, plan: Plan
+) -> Bundle:
+    """Export a model that is loaded; `validation` pairs prove parity and calibrate 8 bits.
+
+    Raises:
+        BundleError: as for `export`.
+    """
+    proving = validation[:PARITY_SENTENCES]
+    calibrating = validation[PARITY_SENTENCES:] or validation
+    quantization = None
+    if INT8 in plan.precisions:
+        sentences = [_as_read(trained.tokenizer, pairs) for pairs in (calibrating, proving)]
+        quantization = quantize(trained.model, *sentences)
+    files = _files(trained, quantization, plan)
+    manifest = _manifest(trained, data, quantization, plan)
+    agreements = _prove(trained, proving, files, manifest)
+    require(agreements, plan.largest_loss)
+    parity = _report(agreements, data, trained)
+    return _write(out, files, manifest.model_copy(update={"parity": parity}))
+
+
+def _files(trained: Trained, quantization: Quantization | None, plan: Plan) -> dict[str, bytes]:
+    """Tokenizer and graphs."""
+    never = trained.tokenizer.never_emitted()
+    limits = Limits(max(MAX_POSITIONS, trained.recipe.batching.max_length), never)
+    files = {bundles.TOKENIZER: trained.tokenizer.model}
+    for precision in plan.precisions:
+        ranges = NO_RANGES
+        if precision == INT8 and quantization is not None:
+            ranges = quantization.by_layer(trained.model)
+        files |= build_graphs(trained.model, ranges, limits).files(precision)
+    return files
+
+
+def _manifest(
+    trained: Trained, data: Data, quantization: Quantization | None, plan: Plan
+) -> Manifest:
+    """All facts but parity and the files themselves, which `mt.bundle.write` adds."""
+    recipe = trained.recipe
+    return Manifest(
+        name=plan.name or recipe.name,
+        family=recipe.model.family,
+        source_language=recipe.corpus.source,
+        target_language=recipe.corpus.target,
+        vocab_size=trained.tokenizer.vocab_size,
+        special_ids=SpecialIds(pad=PAD_ID, unk=UNK_ID, bos=BOS_ID, eos=EOS_ID),
+        max_source_tokens=recipe.batching.max_length,
+        max_target_tokens=MAX_TARGET_TOKENS,
+        parameters=count_parameters(trained.model),
+        opset=OPSET,
+        graphs={precision: file_names(precision) for precision in plan.precisions},
+        default_precision=plan.default_precision,
+        quantization={} if quantization is None else {INT8: quantization.values()},
+        recipe=to_values(recipe),
+        checkpoint_sha256=trained.sha256,
+        data=data,
+        scores=trained.scores,
+        created_with=_versions(),
+        files={},
+    )
+
+
+def _prove(
+    trained: Trained, pairs: Sequence[Pair], files: Mapping[str, bytes], manifest: Manifest
+) -> list[Agreement]:
+    """Translate with PyTorch and with the graphs, run as serving will run them."""
+    threads = use_threads(None)
+    n_runs = len(BEAM_SIZES) * (1 + len(manifest.graphs))
+    with TemporaryDirectory() as folder, Progress(f"export {manifest.name}") as bar:
+        finished = _Counter(bar, n_runs * len(pairs))
+        draft = _write(Path(folder) / manifest.name, files, manifest)
+        torch_stepper = TorchStepper(trained.model, trained.tokenizer.never_emitted())
+        limit = manifest.max_source_tokens
+        reference = Reference(pairs, trained.tokenizer, torch_stepper, limit, finished)
+        return [
+            agreement
+            for precision in manifest.graphs
+            for agreement in reference.compare(
+                precision, runtime()(draft, precision, threads), finished
+            )
+        ]
+
+
+class _Counter:
+    """Moves a bar on with every sentence that is finished."""
+
+    def __init__(self, bar: Progress, total: int) -> None:
+        self._bar, self._total, self._done = bar, total, 0
+
+    def __call__(self, finished: int) -> None:
+        self._done += finished
+        self._bar.update(self._done / self._total, "comparing translations with PyTorch's")
+
+
+def _report(agreements: Sequence[Agreement], data: Data, trained: Trained) -> dict[str, object]:
+    """The parity report of the manifest."""
+    return {
+        "reference": f"torch {version('torch')}",
+        "sentences_of": f"{data.name}:{trained.recipe.evaluation.split}",
+        "tie_nats": TIE,
+        "checks": [agreement.values() for agreement in agreements],
+    }
+
+
+def _write(folder: Path, files: Mapping[str, bytes], manifest: Manifest) -> Bundle:
+    card = {bundles.MODEL_CARD: model_card(manifest).encode()}
+    return bundles.write(folder, {**files, **card}, manifest.model_dump(exclude={"files"}))
+
+
+def _as_read(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> list[Sentence]:
+    """Ids of pairs as teacher forcing reads them."""
+    return [(tokenizer.encode_source(p.src), [BOS_ID, *tokenizer.encode(p.tgt)]) for p in pairs]
+
+
+def _train_pairs(checkpoint: Path, trained: Trained, corpus: Corpus) -> int:
+    """Pairs trained on: as noted in the run, else counted again."""
+    for run in (checkpoint, *checkpoint.resolve().parents[:2]):
+        facts = read_facts(run / DATA)
+        if facts and facts.made_from["tokenizer"] == trained.origin.tokenizer_sha256:
+            return facts.pairs
+    return sum(1 for _ in corpus.train_pairs())
+
+
+def _versions() -> dict[str, str]:
+    """What made the bundle."""
+    packages = ("seq2serve", "torch", "onnx", "onnxruntime-gpu", "sacrebleu", "sentencepiece")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
