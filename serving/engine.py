@@ -6,6 +6,8 @@ within one step. Knows neither HTTP nor Ray.
 """
 
 import contextlib
+import itertools
+import math
 import threading
 import time
 import traceback
@@ -46,6 +48,8 @@ class Engine:
         self._counters = Counters()
         self._rate = DrainRate()
         self._failures_in_a_row = 0
+        self._someone_cancelled = False
+        self._next_deadline = math.inf
         self._turn_began: float | None = None
         self._draining = False
         self._closed = False
@@ -88,7 +92,8 @@ class Engine:
             UnavailableError: the engine is draining or closed.
             DeadlineError: the deadline passed while waiting for room.
         """
-        sentences = [Sentence(list(src_ids), options, deadline) for src_ids in sources]
+        latest = math.inf if deadline is None else deadline
+        sentences = [Sentence(list(src_ids), options, latest) for src_ids in sources]
         for sentence in sentences:
             self._batch.check(sentence.job)
         with self._changed:
@@ -97,7 +102,10 @@ class Engine:
             self._check_open()
             self._check_room(len(sentences))
             self._line.join(sentences)
+            self._next_deadline = min(self._next_deadline, latest)
             self._changed.notify_all()
+        for sentence in sentences:
+            sentence.future.add_done_callback(self._note_cancelled)
         return [sentence.future for sentence in sentences]
 
     def stats(self) -> EngineStats:
@@ -203,6 +211,11 @@ class Engine:
         self._running.clear()
         return everyone
 
+    def _note_cancelled(self, future: Future[list[Hypothesis]]) -> None:
+        """On whichever thread ended the future; no lock needed to set a flag."""
+        if future.cancelled():
+            self._someone_cancelled = True
+
     # On the engine's thread
 
     def _run(self) -> None:
@@ -239,13 +252,18 @@ class Engine:
             self._deliver(finished, rows, time.monotonic() - began)
 
     def _dismiss_left(self) -> None:
-        """Cancelled and late sentences go, wherever they are."""
+        """Cancelled and late sentences go, wherever they are; nobody looks while there are none."""
         now = time.monotonic()
+        if not self._someone_cancelled and now < self._next_deadline:
+            return
         with self._changed:
+            self._someone_cancelled = False
             left = [s for s in self._running.values() if s.left(now)]
             stopped = [self._running.pop(s.key).key for s in left]
             for line in (self._suspects, self._line):
                 left += line.remove(lambda s: s.left(now))
+            inside = itertools.chain(self._running.values(), self._suspects, self._line)
+            self._next_deadline = min((s.deadline for s in inside), default=math.inf)
         try:
             self._batch.cancel(stopped)
         finally:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -20,8 +20,8 @@ class Sentence:
 
     src_ids: list[int]
     options: SearchOptions
-    deadline: float | None
-    """On the clock of `time.monotonic`."""
+    deadline: float
+    """On the clock of `time.monotonic`; infinite where the answer may take any time."""
     future: Future[list[Hypothesis]] = field(default_factory=Future)
     key: int = field(default_factory=lambda: next(_keys))
 
@@ -37,11 +37,7 @@ class Sentence:
 
     def left(self, now: float) -> bool:
         """Whether nobody wants the answer any more: cancelled, or too late."""
-        return self.future.cancelled() or self.late(now)
-
-    def late(self, now: float) -> bool:
-        """Whether the deadline has passed."""
-        return self.deadline is not None and now >= self.deadline
+        return now >= self.deadline or self.future.cancelled()
 
     def resolve(self, outcome: Outcome) -> bool:
         """Hand over the outcome, once; False where the caller had cancelled.
@@ -70,6 +66,9 @@ class WaitingLine:
 
     def __len__(self) -> int:
         return len(self._sentences)
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return iter(self._sentences)
 
     def join(self, sentences: Iterable[Sentence]) -> None:
         """Stand at the end."""

@@ -1,10 +1,12 @@
 """The line before the batch: order, budget, leaving, and how long it takes."""
 
+import math
+
 from mt.search_options import SearchOptions
 from serving.waiting_line import DrainRate, Sentence, WaitingLine
 
 
-def sentence(rows: int, deadline: float | None = None) -> Sentence:
+def sentence(rows: int, deadline: float = math.inf) -> Sentence:
     return Sentence([5, 3], SearchOptions(beam_size=rows), deadline)
 
 
@@ -37,7 +39,7 @@ def test_one_wider_than_the_batch_enters_alone() -> None:
 
 
 def test_leaving_keeps_the_order_of_the_others() -> None:
-    sentences = [sentence(1, deadline) for deadline in (1.0, None, 3.0, 2.0)]
+    sentences = [sentence(1, deadline) for deadline in (1.0, math.inf, 3.0, 2.0)]
     line = line_of(*sentences)
     assert line.remove(lambda s: s.left(2.0)) == [sentences[0], sentences[3]]
     assert line.clear() == [sentences[1], sentences[2]]
