@@ -1,0 +1,207 @@
+"""A recipe's corpus: published, embedded or own files, all seen the same way by what follows."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from typing import Annotated, Protocol
+
+from pydantic import Field, model_validator
+
+from mt.config import Strict
+from mt.errors import CorpusError
+from training.corpora import embedded
+from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
+from training.corpora.own_files import CutFiles, OwnFiles, Sources
+from training.corpora.pair import Pair
+from training.corpora.registry import PublishedCorpus, registry
+from training.corpora.splitting import TRAIN, SplitConfig
+
+EMBEDDED = "embedded"
+EMBEDDED_SPLITS = ("train", "validation", "test", "test-long")
+EMBEDDED_TRAIN_PAIRS = 20_000
+
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
+
+
+class CorpusConfig(Strict):
+    """The `corpus` section of a recipe."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="in the registry, or `embedded`, or your own with `files`",
+    )
+    source: Language = Field(description="code of the source language: en, de, ...")
+    target: Language = Field(description="code of the target language")
+    train_pairs: int | None = Field(
+        None, ge=1, description="embedded: how many are made; else: only the first that are clean"
+    )
+    seed: int = Field(1, description="of the embedded corpus's training sentences")
+    files: dict[str, Sources] | None = Field(
+        None, description="own files by split: train, validation, test, or more tests"
+    )
+    licence: str | None = Field(None, description="of own files; goes into every bundle")
+    split: SplitConfig | None = Field(
+        None, description="cut validation and test off `files.train`, if they have no own files"
+    )
+    cleaning: CleaningConfig = CleaningConfig()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "CorpusConfig":
+        if self.source == self.target:
+            raise ValueError("source and target are the same language")
+        if self.files is None:
+            self._check_named()
+        else:
+            self._check_own(self.files)
+        return self
+
+    def _check_named(self) -> None:
+        known = sorted([EMBEDDED, *registry()])
+        if self.name not in known:
+            raise ValueError(f"no corpus has this name; known are {', '.join(known)}; or add files")
+        if self.split is not None or self.licence is not None:
+            raise ValueError("split and licence belong to own files only")
+        if self.name == EMBEDDED and {self.source, self.target} != {"en", "fr"}:
+            raise ValueError("the embedded corpus is French and English (source fr, target en)")
+
+    def _check_own(self, files: dict[str, Sources]) -> None:
+        if self.name == EMBEDDED or self.name in registry():
+            raise ValueError(f"{self.name} is taken; give your own files another name")
+        if TRAIN not in files:
+            raise ValueError("files.train is missing")
+        if not self.licence:
+            raise ValueError("licence is missing; say under which terms your files may be used")
+        if self.split is not None and len(files) > 1:
+            raise ValueError("split cuts files.train only; remove it, or the other files")
+        if self.split is None and "validation" not in files:
+            raise ValueError("files.validation is missing; name it, or add a split section")
+
+
+class Origin(Protocol):
+    """Where a corpus comes from, in one language direction."""
+
+    @property
+    def licence(self) -> str:
+        """Terms of use of the text."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that can be read."""
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """Checksums of what is read, by file name."""
+
+    def pairs(self, split: str) -> Iterator[Pair]:
+        """Pairs of one of these splits, in order."""
+
+
+class Corpus:
+    """Pairs by split, source language first.
+
+    Attributes:
+        name, source, target: as in the recipe.
+        report: what cleaning did; None until `train_pairs` has been read to its end.
+    """
+
+    def __init__(self, config: CorpusConfig, origin: Origin) -> None:
+        self.name, self.source, self.target = config.name, config.source, config.target
+        self.report: CleaningReport | None = None
+        self._config, self._origin = config, origin
+
+    @property
+    def licence(self) -> str:
+        """Terms of use of the text."""
+        return self._origin.licence
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that can be read; `train` and `validation` are the usual first."""
+        return self._origin.splits
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """Checksums of the files behind these splits, by file name; the same on every machine."""
+        return self._origin.sha256
+
+    def pairs(self, split: str) -> Iterator[Pair]:
+        """Pairs of a split as they were written, streaming.
+
+        Raises:
+            CorpusError: there is no such split, or a file of it cannot be had or read.
+        """
+        if split not in self.splits:
+            offered = ", ".join(self.splits)
+            raise CorpusError(f"{self.name} has no split {split}, only {offered}")
+        return self._origin.pairs(split)
+
+    def train_pairs(self) -> Iterator[Pair]:
+        """Cleaned pairs of the training split, streaming; `report` tells afterwards what was lost.
+
+        Raises:
+            CorpusError: as for `pairs`, or cleaning left nothing.
+        """
+        report = CleaningReport()
+        if isinstance(self._origin, CutFiles):  # cleaned before it was cut
+            cleaned = self._origin.pairs(TRAIN, report)
+        else:
+            cleaned = clean(self._origin.pairs(TRAIN), self._config.cleaning, report)
+        yield from islice(cleaned, self._config.train_pairs)
+        if not report.kept:
+            raise CorpusError(
+                f"{self.name}: cleaning left no training pair ({'; '.join(report.lines())}); "
+                "check corpus.source, corpus.target and corpus.cleaning"
+            )
+        self.report = report
+
+
+def open_corpus(config: CorpusConfig) -> Corpus:
+    """The corpus of a recipe; nothing is read or downloaded before its pairs are.
+
+    Raises:
+        CorpusError: it lacks the languages, or cannot be had.
+    """
+    if config.files is not None:
+        own = OwnFiles(config.files, config.licence or "")
+        if config.split is None:
+            return Corpus(config, own)
+        return Corpus(config, CutFiles(own, config.split, config.cleaning))
+    if config.name == EMBEDDED:
+        return Corpus(config, EmbeddedText(config))
+    entry = registry()[config.name]
+    return Corpus(config, PublishedCorpus(config.name, entry, config.source, config.target))
+
+
+class EmbeddedText:
+    """The corpus that is generated, French to English or turned round; small, so kept once made."""
+
+    licence = "MIT, generated by this program"
+    splits = EMBEDDED_SPLITS
+
+    def __init__(self, config: CorpusConfig) -> None:
+        self._seed, self._turned = config.seed, config.source == "en"
+        self._train_pairs = config.train_pairs or EMBEDDED_TRAIN_PAIRS
+        self._made: dict[str, list[Pair]] = {}
+
+    def pairs(self, split: str) -> Iterator[Pair]:
+        """Pairs of a split, generated the first time."""
+        if split not in self._made:
+            made = embedded.generate(split, seed=self._seed, train_pairs=self._train_pairs)
+            self._made[split] = [
+                Pair(tgt, src) if self._turned else Pair(src, tgt) for src, tgt in made
+            ]
+        return iter(self._made[split])
+
+    @cached_property
+    def sha256(self) -> dict[str, str]:
+        """Of the training split as a TSV file; the same generator makes the others."""
+        return {f"{EMBEDDED}.{TRAIN}.tsv": _hash_pairs(self.pairs(TRAIN))}
+
+
+def _hash_pairs(pairs: Iterator[Pair]) -> str:
+    digest = hashlib.sha256()
+    for src, tgt in pairs:
+        digest.update(f"{src}\t{tgt}\n".encode())
+    return digest.hexdigest()
