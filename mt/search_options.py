@@ -36,7 +36,9 @@ class SearchOptions(Strict):
         if self.n_best > self.beam_size:
             raise ValueError(f"n_best is {self.n_best}, more than beam_size, {self.beam_size}")
         if self.max_length is not None and self.min_length > self.max_length:
-            raise ValueError(f"min_length is {self.min_length}, above max_length {self.max_length}")
+            raise ValueError(
+                f"min_length is {self.min_length}, above max_length, {self.max_length}"
+            )
         if self.max_length is not None and len(self.prefix) > self.max_length:
             raise ValueError(
                 f"prefix has {len(self.prefix)} tokens, more than max_length, {self.max_length}"

@@ -1,6 +1,8 @@
 """The slow, obvious twins of the search: one sentence, plain lists, nothing dropped early."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -12,27 +14,38 @@ from tests.fakes import CheckedStepper
 Tokens = tuple[int, ...]
 
 
-def score(
+def token_log_probs(
     model: CheckedStepper, src: Sequence[int], options: SearchOptions, tokens: Tokens
-) -> Hypothesis:
-    """A sequence of tokens (eos included, where it ends so) as the search must report it."""
+) -> list[float]:
+    """The log-probability of each token after those before it; 0 in the forced prefix."""
     given = len(options.prefix)
-    log_probs = [
+    return [
         0.0 if i < given else float(model.distribution(src, tokens[:i])[token])
         for i, token in enumerate(tokens)
     ]
+
+
+def total(log_probs: list[float]) -> float:
+    """Their sum, rounded after every addition as the search's is (`sum` of 3.12 is not)."""
+    return reduce(add, log_probs, 0.0)
+
+
+def hypothesis(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, tokens: Tokens
+) -> Hypothesis:
+    """A sequence of tokens (eos included, where it ends so) as the search must report it."""
+    log_probs = token_log_probs(model, src, options, tokens)
     finished = tokens[-1:] == (EOS_ID,)
-    log_prob = float(np.cumsum([0.0, *log_probs])[-1])
     rows = [model.attention(src, tokens[:i]) for i in range(len(tokens))]
     attention = np.array(rows, np.float32).reshape(len(tokens), len(src))
-    value = log_prob / options.norm(max(len(tokens), 1))
+    score = total(log_probs) / options.norm(max(len(tokens), 1))
     if options.coverage_penalty:
         received = np.minimum(attention.astype(np.float64).sum(axis=0), 1.0)
-        value += options.coverage_penalty * float(np.log(received).sum())
+        score += options.coverage_penalty * float(np.log(received).sum())
     return Hypothesis(
         ids=list(tokens[: len(tokens) - finished]),
-        score=value,
-        log_prob=log_prob,
+        score=score,
+        log_prob=total(log_probs),
         token_log_probs=log_probs,
         finished=finished,
         attention=attention if options.attention else None,
@@ -90,7 +103,7 @@ def plain_beam_search(
             following = list(continuations(model, src, options, tokens))
             longer += [(*tokens, token) for token in following]
             ended += [] if following else [tokens]
-        longer.sort(key=lambda tokens: -score(model, src, options, tokens).log_prob)
+        longer.sort(key=lambda tokens: -total(token_log_probs(model, src, options, tokens)))
         live = []
         for tokens in longer[: options.beam_size]:
             ends = tokens[-1] == EOS_ID or len(tokens) == max_length
@@ -114,5 +127,5 @@ def greedy(
 def _best(
     model: CheckedStepper, src: Sequence[int], options: SearchOptions, ended: list[Tokens]
 ) -> list[Hypothesis]:
-    scored = [score(model, src, options, tokens) for tokens in ended]
+    scored = [hypothesis(model, src, options, tokens) for tokens in ended]
     return sorted(scored, key=lambda found: -found.score)[: options.n_best]
