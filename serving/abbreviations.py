@@ -9,10 +9,10 @@ from functools import cache
 
 _BEFORE_NAME = {
     "en": "mr mrs ms messrs dr prof st gen col capt lt sgt maj cmdr adm gov sen rep rev hon pres "
-    "supt fr sr jr mt ft vs cf viz approx est dept univ",
-    "fr": "mm mme mmes mlle mlles me mgr dr pr prof st ste sts stes gén col cdt cap lt av bd boul "
+    "supt sr jr mt vs cf viz approx dept univ",
+    "fr": "MM mme mmes mlle mlles me mgr dr pr prof st ste sts stes gén cdt lt av bd boul "
     "cf env c.-à-d p.-ex",
-    "de": "hr fr frl dr prof dipl ing mag st hl geb gest verh hrsg vgl bzw ca evtl ggf inkl exkl "
+    "de": "hr fr frl dr prof dipl ing st hl geb gest verh hrsg vgl bzw ca evtl ggf inkl exkl "
     "sog bspw insb allg v u d z h tel str abs bes zzt",
     "cs": "p pp pí sl dr mudr judr phdr ing mgr bc prof doc st sv tj tzn např resp tzv mj ca cca "
     "popř kupř zejm",
@@ -33,7 +33,7 @@ _ORDINALS = frozenset(
 
 @cache
 def before_name(language: str) -> frozenset[str]:
-    """Abbreviations that stand before a name or in mid-sentence, in small letters."""
+    """Abbreviations that stand before a name or in mid-sentence, in small letters but for MM."""
     return _of(_BEFORE_NAME, language)
 
 

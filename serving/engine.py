@@ -211,8 +211,9 @@ class Engine:
         self._running.clear()
         return everyone
 
+    # On any thread: setting a flag needs no lock
+
     def _note_cancelled(self, future: Future[list[Hypothesis]]) -> None:
-        """On whichever thread ended the future; no lock needed to set a flag."""
         if future.cancelled():
             self._someone_cancelled = True
 
@@ -279,11 +280,13 @@ class Engine:
 
     def _next_in_line(self) -> list[Sentence]:
         reserved = sum(sentence.rows for sentence in self._running.values())
-        return self._line.take(self.settings.max_rows - reserved, alone=not self._running)
+        free = self.settings.max_rows - reserved
+        tokens = self.settings.max_source_tokens_per_step
+        return self._line.take(free, tokens, alone=not self._running)
 
     def _next_suspect(self) -> list[Sentence]:
         """After a failure its sentences run one by one, so that only the guilty one fails."""
-        return [] if self._running else self._suspects.take(0, alone=True)
+        return [] if self._running else self._suspects.take(0, 0, alone=True)
 
     def _deliver(self, finished: Iterable[Finished], rows: int, seconds: float) -> None:
         outcomes: list[tuple[Sentence, Outcome]] = []
@@ -304,15 +307,14 @@ class Engine:
             victims = list(self._running.values())
             self._running.clear()
             self._failures_in_a_row += 1
+            if len(victims) > 1:
+                self._suspects.join(victims)
         log.event(
             "engine_failure", engine=self.name, sentences=len(victims), error=_describe(error)
         )
         self._abandon_batch(victims)
         if len(victims) == 1:
             self._settle([(victims[0], _as_ours(error))])
-            return
-        with self._changed:
-            self._suspects.join(victims)
 
     def _abandon_batch(self, victims: Iterable[Sentence]) -> None:
         """Let the stepper forget everyone, as far as it still can."""

@@ -136,7 +136,9 @@ def _is_abbreviated(line: str, stop: int, following: str, language: str) -> bool
     small = word.lower()
     if following.isdecimal() and small in before_number(language):
         return True
-    return _DOTTED.fullmatch(word) is not None or small in before_name(language)
+    return _DOTTED.fullmatch(word) is not None or not before_name(language).isdisjoint(
+        (word, small)
+    )
 
 
 def _with_gaps(pieces: Iterable[tuple[int, str]]) -> list[Segment]:

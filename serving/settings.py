@@ -16,6 +16,12 @@ class EngineSettings(Strict):
     threads: int = Field(1, ge=1, le=256, description="threads inside one model step")
     max_rows: int = Field(160, ge=1, description="live hypotheses in the running batch")
     max_waiting: int = Field(512, ge=1, description="sentences queued beyond those running")
+    max_source_tokens_per_step: int = Field(
+        4096,
+        ge=1,
+        description="source tokens encoded between two steps, padding included, so that newcomers "
+        "do not hold up those who run",
+    )
     heartbeat_limit_s: float = Field(
         20.0, gt=0, description="seconds one step may take before the engine counts as stuck"
     )

@@ -74,19 +74,22 @@ class WaitingLine:
         """Stand at the end."""
         self._sentences.extend(sentences)
 
-    def take(self, rows: int, alone: bool) -> list[Sentence]:
-        """Leave the line from its head, as many as fit into `rows` free rows.
+    def take(self, rows: int, tokens: int, alone: bool) -> list[Sentence]:
+        """Leave the line from its head, as many as fit into `rows` free rows and `tokens`.
 
-        A wide search at the head is never overtaken, so it cannot starve. One that is wider than
-        the whole batch enters when it would run `alone`.
+        Tokens are those the encoder will see, padding included. A wide or long one at the head is
+        never overtaken, so it cannot starve; it enters at the latest when it would run `alone`.
         """
         taken: list[Sentence] = []
+        longest = 0
         while self._sentences:
-            needed = self._sentences[0].rows
-            if needed > rows and (taken or not alone):
+            head = self._sentences[0]
+            longest = max(longest, len(head.src_ids))
+            fits = head.rows <= rows and (not taken or longest * (len(taken) + 1) <= tokens)
+            if not fits and (taken or not alone):
                 break
             taken.append(self._sentences.popleft())
-            rows -= needed
+            rows -= head.rows
         return taken
 
     def remove(self, unwanted: Callable[[Sentence], bool]) -> list[Sentence]:

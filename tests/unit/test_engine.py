@@ -374,6 +374,25 @@ def test_closing_fails_what_is_inside() -> None:
         engine.close()
 
 
+def test_closing_in_the_middle_of_a_failure_fails_everyone() -> None:
+    class Failing(GatedStepper):
+        def retire(self, slots: Sequence[int]) -> None:
+            self.retiring.set()
+            assert self.closed.wait(PATIENCE_S)
+
+        retiring, closed = threading.Event(), threading.Event()
+
+    stepper = Failing(open_gate=True, poison=[13])
+    with running(stepper, close_timeout_s=0.02) as engine:
+        futures = engine.submit_many([SRC, [13, EOS_ID]], GREEDY)
+        assert stepper.retiring.wait(PATIENCE_S)
+        engine.close()
+        stepper.closed.set()
+        for future in futures:
+            with pytest.raises(UnavailableError):
+                future.result(PATIENCE_S)
+
+
 def test_closing_does_not_wait_for_a_step_that_hangs() -> None:
     stepper = GatedStepper()
     with running(stepper, close_timeout_s=0.02) as engine:

@@ -37,6 +37,7 @@ C'est le n° 5, c.-à-d. le dernier. | Fin.
 Elle hésite… | Elle part… puis revient.
 L'été arrive. | À bientôt. | Élise rit.
 – Viens ! | – Non.
+Un col. | Un cap. | Cinq mm. | MM. Petit et Roux.
 Le Dr Martin et le Pr. Petit dorment. | Chut.
 """
 GERMAN = """

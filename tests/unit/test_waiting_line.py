@@ -5,9 +5,11 @@ import math
 from mt.search_options import SearchOptions
 from serving.waiting_line import DrainRate, Sentence, WaitingLine
 
+MANY = 10_000
 
-def sentence(rows: int, deadline: float = math.inf) -> Sentence:
-    return Sentence([5, 3], SearchOptions(beam_size=rows), deadline)
+
+def sentence(rows: int, deadline: float = math.inf, tokens: int = 2) -> Sentence:
+    return Sentence([5] * tokens, SearchOptions(beam_size=rows), deadline)
 
 
 def line_of(*sentences: Sentence) -> WaitingLine:
@@ -19,23 +21,36 @@ def line_of(*sentences: Sentence) -> WaitingLine:
 def test_as_many_enter_as_fit() -> None:
     first, second, third = (sentence(4) for _ in range(3))
     line = line_of(first, second, third)
-    assert line.take(rows=9, alone=False) == [first, second]
+    assert line.take(rows=9, tokens=MANY, alone=False) == [first, second]
     assert len(line) == 1
 
 
 def test_a_wide_one_at_the_head_is_not_overtaken() -> None:
     wide, narrow = sentence(8), sentence(1)
     line = line_of(wide, narrow)
-    assert line.take(rows=7, alone=False) == []
-    assert line.take(rows=8, alone=False) == [wide]
+    assert line.take(rows=7, tokens=MANY, alone=False) == []
+    assert line.take(rows=8, tokens=MANY, alone=False) == [wide]
 
 
 def test_one_wider_than_the_batch_enters_alone() -> None:
     wide, narrow = sentence(8), sentence(1)
     line = line_of(narrow, wide, narrow)
-    assert line.take(rows=4, alone=True) == [narrow]
-    assert line.take(rows=3, alone=False) == []
-    assert line.take(rows=4, alone=True) == [wide]
+    assert line.take(rows=4, tokens=MANY, alone=True) == [narrow]
+    assert line.take(rows=3, tokens=MANY, alone=False) == []
+    assert line.take(rows=4, tokens=MANY, alone=True) == [wide]
+
+
+def test_newcomers_are_encoded_a_few_at_a_time() -> None:
+    short, other, long = sentence(1, tokens=3), sentence(1, tokens=3), sentence(1, tokens=50)
+    line = line_of(short, other, long, short)
+    assert line.take(rows=9, tokens=6, alone=False) == [short, other]
+    assert line.take(rows=9, tokens=6, alone=False) == [long]  # longer than allowed: by itself
+    assert line.take(rows=9, tokens=6, alone=False) == [short]
+
+
+def test_padding_counts_as_tokens() -> None:
+    line = line_of(sentence(1, tokens=2), sentence(1, tokens=5))
+    assert len(line.take(rows=9, tokens=9, alone=False)) == 1
 
 
 def test_leaving_keeps_the_order_of_the_others() -> None:
