@@ -33,6 +33,8 @@ from training.tensors import (
 MODEL = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
+CHECKPOINTS = "checkpoints"
+FINAL = "final"
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,34 @@ def newest_checkpoint(checkpoints: Path) -> tuple[Checkpoint | None, list[str]]:
         except CheckpointError as error:
             problems.append(str(error))
     return None, problems
+
+
+def find_checkpoint(path: Path) -> Checkpoint:
+    """What stands for a run (its `final`, or else its best checkpoint), or the folder itself.
+
+    Raises:
+        CheckpointError: there is no trained model, or it is damaged.
+    """
+    if (path / STATE).is_file():
+        return read_checkpoint(path)
+    if (path / FINAL / STATE).is_file():
+        return read_checkpoint(path / FINAL)
+    newest, problems = newest_checkpoint(path / CHECKPOINTS)
+    if newest is None:
+        why = "; ".join(problems) or "it is no run, or has not reached its first evaluation"
+        raise CheckpointError(f"{path} holds no trained model: {why}")
+    for evaluation in newest.state.best(1):
+        return read_checkpoint(checkpoint_folder(path / CHECKPOINTS, evaluation.update))
+    return newest
+
+
+def sha256_of_model(path: Path) -> str:
+    """Checksum of the weights that `find_checkpoint` finds.
+
+    Raises:
+        CheckpointError: there are none, or they are damaged.
+    """
+    return find_checkpoint(path).sha256
 
 
 def checkpoint_folders(checkpoints: Path) -> list[Path]:

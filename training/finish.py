@@ -6,15 +6,20 @@ from pathlib import Path
 from mt.bundle import Score
 from mt.errors import CheckpointError
 from training.budget import RunState
-from training.checkpoint import Checkpoint, average, checkpoint_folder, read_checkpoint
+from training.checkpoint import (
+    CHECKPOINTS,
+    Checkpoint,
+    average,
+    checkpoint_folder,
+    read_checkpoint,
+)
 from training.console import say
-from training.evaluate import evaluate
 from training.models.seq2seq import Seq2Seq
 from training.prepare import Prepared
 from training.recipe import Recipe, to_values
-from training.stepper import TorchStepper
 from training.tensors import Tensors, load_model_tensors
-from training.trained import CHECKPOINTS, read_final, write_final
+from training.trained import read_final, write_final
+from training.validation import validation_scores
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,16 @@ class TrainResult:
     def finished(self) -> bool:
         """Whether RUN/final is written."""
         return self.final is not None
+
+    def summary(self) -> str:
+        """How it ended, on one line."""
+        if not self.finished:
+            return (
+                f"stopped after update {self.state.update:,}, which is saved in {self.run}; "
+                "the same command continues"
+            )
+        scores = ", ".join(f"{s.metric} {s.value:.2f} on {s.test_set}" for s in self.scores)
+        return f"{self.final}: {self.state.update:,} updates, {self.reason}; {scores}"
 
 
 def finished_result(recipe: Recipe, run: Path) -> TrainResult | None:
@@ -61,7 +76,7 @@ def finish(
         chosen = best
         weights, scores = _score(recipe, prepared, model, chosen)
     updates = sorted(checkpoint.state.update for checkpoint in chosen)
-    say(f"{recipe.name}: {reason}; weights of update {_and(updates)}: {_text(scores)}")
+    say(f"{recipe.name}: {reason}; final weights are of update {_and(updates)}")
     final = write_final(
         run, weights, recipe, prepared.tokenizer, state, prepared.origin, reason, updates, scores
     )
@@ -89,12 +104,7 @@ def _score(
     """The mean weights of checkpoints and their scores on the validation split."""
     weights = average(checkpoints)
     load_model_tensors(model, weights, "the average")
-    stepper = TorchStepper(model, prepared.tokenizer.never_emitted())
-    how = recipe.evaluation
-    found = evaluate(
-        stepper, prepared.tokenizer, prepared.validation, how.split, how.search, how.max_rows
-    )
-    return weights, found.scores
+    return weights, validation_scores(model, prepared, recipe.evaluation)
 
 
 def _result(run: Path, final: Checkpoint) -> TrainResult:
@@ -104,7 +114,3 @@ def _result(run: Path, final: Checkpoint) -> TrainResult:
 
 def _and(updates: list[int]) -> str:
     return " and ".join(filter(None, [", ".join(map(str, updates[:-1])), str(updates[-1])]))
-
-
-def _text(scores: list[Score]) -> str:
-    return ", ".join(f"{score.metric} {score.value:.2f}" for score in scores)

@@ -65,19 +65,19 @@ def fingerprint(recipe: Recipe) -> str:
 
     Budget, machine and evaluation may change between two sittings; the rest may not.
     """
-    fixed = {k: v for k, v in to_values(recipe).items() if k not in _MAY_CHANGE}
+    fixed = _fixed(to_values(recipe))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Dotted keys of two recipes' values that differ and must not while a run is continued."""
-    before, after = _flat(old), _flat(new)
+    before, after = _flat(_fixed(old)), _flat(_fixed(new))
     keys = sorted(before.keys() | after.keys())
-    differing = [key for key in keys if before.get(key, _ABSENT) != after.get(key, _ABSENT)]
-    return [key for key in differing if key.partition(".")[0] not in _MAY_CHANGE]
+    return [key for key in keys if before.get(key) != after.get(key)]
 
 
-_ABSENT = object()
+def _fixed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in _MAY_CHANGE}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

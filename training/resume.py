@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mt.errors import CheckpointError
-from training.checkpoint import Checkpoint, newest_checkpoint
+from training.checkpoint import CHECKPOINTS, Checkpoint, newest_checkpoint
 from training.console import say
 from training.durable_files import remove_leftovers
 from training.recipe import Recipe, differing_keys, to_values
-from training.trained import CHECKPOINTS, read_final
+from training.trained import read_final
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from torch.nn.utils import clip_grad_norm_
 from mt.errors import ConfigError
 from training.batching import UpdateBatches, updates
 from training.budget import Evaluation, RunState, progress, stop_reason
-from training.checkpoint import Checkpoint, prune, save_checkpoint
+from training.checkpoint import CHECKPOINTS, Checkpoint, prune, save_checkpoint
 from training.console import Progress, clock, say
 from training.cpu_memory import keep_freed_memory
 from training.durable_files import write_file
-from training.evaluate import evaluate
 from training.finish import TrainResult, finish, finished_result
 from training.interrupts import StopRequest
 from training.loss import batch_loss
@@ -27,9 +26,8 @@ from training.prepare import Prepared, prepare
 from training.recipe import Recipe, to_yaml
 from training.resume import checkpoint_to_continue, locked
 from training.schedule import Schedule
-from training.stepper import TorchStepper
 from training.tensors import seed_everything
-from training.trained import CHECKPOINTS
+from training.validation import validation_scores
 
 
 def train(recipe: Recipe, run: Path) -> TrainResult:
@@ -51,7 +49,7 @@ def train(recipe: Recipe, run: Path) -> TrainResult:
         session = Session(recipe, run, prepared, checkpoint)
         reason = fit(session)
         if reason is None:
-            return TrainResult(run, session.state, f"stopped by a signal; {how_to_go_on(session)}")
+            return TrainResult(run, session.state, "stopped by a signal")
         return finish(recipe, run, prepared, session.model, session.state, reason)
 
 
@@ -157,30 +155,22 @@ def _evaluation_is_due(s: Session) -> bool:
 
 def _evaluate(s: Session, log: MetricsLog) -> None:
     """Score the validation split, once for each update, and save."""
-    state, data = s.state, s.prepared
+    state = s.state
     if state.history and state.history[-1].update == state.update:
         return
     began = time.perf_counter()
-    stepper = TorchStepper(s.model, data.tokenizer.never_emitted())
-    evaluation = s.recipe.evaluation
-    found = evaluate(
-        stepper,
-        data.tokenizer,
-        data.validation,
-        evaluation.split,
-        evaluation.search,
-        evaluation.max_rows,
-    )
-    state.history.append(Evaluation(state.update, found.bleu.value))
+    scores = validation_scores(s.model, s.prepared, s.recipe.evaluation)
+    bleu = scores[0].value
+    state.history.append(Evaluation(state.update, bleu))
     state.evaluated_s = state.seconds
-    s.schedule.observe(found.bleu.value)
+    s.schedule.observe(bleu)
     _save(s)
-    figures: dict[str, float] = {score.metric: score.value for score in found.scores}
+    figures: dict[str, float] = {score.metric: score.value for score in scores}
     log.write("validation", state.update, {**figures, **_whereabouts(s)})
     best = state.best(1)[0]
     say(
         f"{_place(state)}, {clock(state.seconds)} of training: validation BLEU "
-        f"{found.bleu.value:.2f} (best {best.bleu:.2f} after update {best.update:,}; "
+        f"{bleu:.2f} (best {best.bleu:.2f} after update {best.update:,}; "
         f"{time.perf_counter() - began:.0f} s)"
     )
 
@@ -207,8 +197,3 @@ def _whereabouts(s: Session) -> dict[str, float]:
         "minutes": s.state.seconds / 60,
         "learning_rate": s.optimizer.param_groups[0]["lr"],
     }
-
-
-def how_to_go_on(s: Session) -> str:
-    """What to tell a person whose run was stopped."""
-    return f"{s.run} is saved at update {s.state.update:,}, the same command continues"

@@ -13,12 +13,12 @@ from mt.errors import CheckpointError
 from mt.tokenizer import Tokenizer
 from training.budget import RunState
 from training.checkpoint import (
+    FINAL,
     MODEL,
     STATE,
     Checkpoint,
     Origin,
-    checkpoint_folder,
-    newest_checkpoint,
+    find_checkpoint,
     read_checkpoint,
 )
 from training.durable_files import write_folder
@@ -27,9 +27,6 @@ from training.models.seq2seq import Seq2Seq
 from training.prepare import TOKENIZER, sha256_of
 from training.recipe import Recipe, to_yaml
 from training.tensors import Tensors, load_model_tensors, to_bytes
-
-FINAL = "final"
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def load_trained(path: Path) -> Trained:
     Raises:
         CheckpointError: there is none, or it is damaged.
     """
-    found = _find(path)
+    found = find_checkpoint(path)
     recipe = validate(found.origin.recipe, Recipe, where=str(found.folder / STATE))
     tokenizer = _tokenizer_of(found)
     model = build_model(recipe.model, tokenizer.vocab_size)
@@ -106,20 +103,6 @@ def read_final(run: Path) -> Checkpoint | None:
         return read_checkpoint(run / FINAL)
     except CheckpointError:
         return None
-
-
-def _find(path: Path) -> Checkpoint:
-    if (path / STATE).is_file():
-        return read_checkpoint(path)
-    if (path / FINAL / STATE).is_file():
-        return read_checkpoint(path / FINAL)
-    newest, problems = newest_checkpoint(path / CHECKPOINTS)
-    if newest is None:
-        why = "; ".join(problems) or "it is no run, or has not reached its first evaluation"
-        raise CheckpointError(f"{path} holds no trained model: {why}")
-    for evaluation in newest.state.best(1):
-        return read_checkpoint(checkpoint_folder(path / CHECKPOINTS, evaluation.update))
-    return newest
 
 
 def _tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
