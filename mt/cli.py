@@ -13,6 +13,8 @@ import click
 
 from mt.errors import MTError
 
+_EXTRAS = {"training": "train", "serving": "serve"}  # of pyproject.toml, by package
+
 
 class Verbs(click.Group):
     """A command group whose commands are the installed entry points."""
@@ -29,7 +31,9 @@ class Verbs(click.Group):
         try:
             command = entry.load()
         except ModuleNotFoundError as error:
-            extra = {"training": "train", "serving": "serve"}[entry.module.partition(".")[0]]
+            if str(error.name).partition(".")[0] in _EXTRAS:  # ours: a broken installation
+                raise
+            extra = _EXTRAS[entry.module.partition(".")[0]]
             raise click.ClickException(
                 f"{cmd_name} needs {error.name}: pip install 'seq2serve[{extra}]'"
             ) from None

@@ -1,0 +1,79 @@
+"""Interleaved timing, medians, and one JSON file a benchmark with the machine that made it."""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+Contestants = Mapping[str, Callable[[], int]]
+
+
+def interleave(contestants: Contestants, rounds: int) -> dict[str, float]:
+    """Median units per second of each contestant; all run once a round, in turn.
+
+    A contestant does its work and returns how many units (tokens, sentences) that was. The first
+    round warms up and is not counted.
+    """
+    speeds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(rounds + 1):
+        for name, work in contestants.items():
+            start = time.perf_counter()
+            units = work()
+            if turn:
+                speeds[name].append(units / (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
+def ratios(speeds: Mapping[str, float], peer: str) -> dict[str, float]:
+    """Each speed over the peer's."""
+    return {name: round(speed / speeds[peer], 3) for name, speed in speeds.items()}
+
+
+def machine(packages: Iterable[str]) -> dict[str, object]:
+    """What a reader needs to judge the figures: processor, cores, Python and library versions."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: found for name in packages if (found := _version(name))},
+    }
+
+
+def write(name: str, report: Mapping[str, object]) -> Path:
+    """Write build/bench/<name>.json with the command that made it."""
+    path = Path("build/bench") / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = f"python -m tests.benchmarks.{name} {' '.join(sys.argv[1:])}".strip()
+    whole = {"command": command, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    path.write_text(json.dumps({**whole, **report}, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def table(title: str, speeds: Mapping[str, float], peer: str, unit: str) -> str:
+    """A small text table: speed and ratio to the peer."""
+    rows = [f"{title} ({unit}; ratio to {peer})"]
+    compared = ratios(speeds, peer)
+    rows += [f"  {name:34s} {speed:10.0f} {compared[name]:7.2f}x" for name, speed in speeds.items()]
+    return "\n".join(rows)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

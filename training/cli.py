@@ -1,0 +1,146 @@
+"""Verbs of the training half. Each reads its flags, calls one function and prints what came out."""
+
+import json
+from pathlib import Path
+
+import click
+
+from mt.errors import ConfigError
+from mt.search_options import SearchOptions
+from training.recipe import Recipe, load_recipe
+
+_SHIPPED = Path(__file__).parent / "recipes"
+_SETTING = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe's dotted key."
+)
+
+
+def read_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """A recipe by path, or one that ships with this program by name.
+
+    Raises:
+        ConfigError: there is no such recipe, or it is wrong.
+    """
+    path, shipped = Path(name), _SHIPPED / f"{name}.yaml"
+    if not path.is_file() and not shipped.is_file():
+        known = ", ".join(sorted(recipe.stem for recipe in _SHIPPED.glob("*.yaml")))
+        raise ConfigError(f"{name}: no such file; recipes that ship with seq2serve: {known}")
+    return load_recipe(path if path.is_file() else shipped, overrides)
+
+
+@click.command()
+@click.argument("recipe")
+@_SETTING
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder [runs/<recipe's name>].")
+def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> None:
+    """Train RECIPE (a YAML file, or a shipped recipe's name); again to go on where it stopped."""
+    from training.train import train as train_recipe
+
+    chosen = read_recipe(recipe, overrides)
+    result = train_recipe(chosen, out or Path("runs") / chosen.name)
+    click.echo(result.summary())
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--split", help="Test set of the recipe's corpus [its first test set].")
+@click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
+@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--precision", help="Graphs of a bundle, such as fp32 or int8 [its default].")
+@click.option("--lowercase", is_flag=True, help="Also BLEU of lower-cased Moses tokens.")
+@click.option("--sentences", type=click.IntRange(min=1), help="Only the first so many.")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--hypotheses", type=click.Path(path_type=Path), help="Write translations here.")
+@click.option("--json", "report", type=click.Path(path_type=Path), help="Write scores here.")
+def evaluate(
+    model: Path,
+    split: str | None,
+    beam_size: int,
+    length_penalty: float,
+    precision: str | None,
+    lowercase: bool,
+    sentences: int | None,
+    threads: int,
+    hypotheses: Path | None,
+    report: Path | None,
+) -> None:
+    """Score MODEL (a run, a checkpoint or a bundle) on a test set, with signatures."""
+    from training.scoring import score_system
+    from training.system import open_system
+
+    options = search_options(beam_size=beam_size, length_penalty=length_penalty)
+    system = open_system(model, precision, threads)
+    scored = score_system(system, split, options, sentences, lowercase)
+    for line in scored.lines():
+        click.echo(line)
+    if hypotheses is not None:
+        _write(hypotheses, "".join(f"{text}\n" for text in scored.evaluated.hypotheses))
+    if report is not None:
+        _write(report, json.dumps(scored.values(), indent=2, ensure_ascii=False) + "\n")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Bundle folder.")
+@click.option("--name", help="Name that clients ask for [the recipe's].")
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    default=("fp32", "int8"),
+    show_default=True,
+    help="Graphs to write; the first is served by default.",
+)
+def export(model: Path, out: Path, name: str | None, precisions: tuple[str, ...]) -> None:
+    """Export MODEL (a run or a checkpoint) to an ONNX bundle, unless parity fails."""
+    from training.export import export as export_model
+
+    bundle = export_model(model, out, precisions, default_precision=precisions[0], name=name)
+    size = sum(entry.size for entry in bundle.manifest.files.values()) / 2**20
+    click.echo(f"{out}: {bundle.manifest.name}, {'+'.join(bundle.manifest.graphs)}, {size:.1f} MiB")
+    click.echo(f"next: seq2serve serve {out}")
+
+
+@click.command()
+@click.argument("recipe")
+@_SETTING
+def corpus(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Show the corpus of RECIPE: pairs, words, what cleaning drops and why, licence."""
+    from training.corpora.corpus import open_corpus
+    from training.corpora.description import describe_lines
+
+    for line in describe_lines(open_corpus(read_recipe(recipe, overrides).corpus)):
+        click.echo(line)
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True
+)
+@_SETTING
+@click.option("--port", type=int, default=0, help="Port of the demo's server [any free one].")
+def demo(out: Path, overrides: tuple[str, ...], port: int) -> None:
+    """Train, compare, export and serve three small models on the embedded corpus."""
+    from training.demo import SYSTEMS, run_demo
+
+    recipes = {system: read_recipe(f"demo-{system}", overrides) for system in SYSTEMS}
+    run_demo(out, recipes, port)
+
+
+def search_options(**values: float) -> SearchOptions:
+    """Search options from flags.
+
+    Raises:
+        ConfigError: a value is out of range; names the flag.
+    """
+    from mt.config import validate
+
+    return validate(values, SearchOptions, where="search flags")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from None

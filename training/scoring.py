@@ -1,0 +1,101 @@
+"""Score a system on a test set of its own corpus, with a bar, and say so in lines or values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mt.bundle import Score
+from mt.errors import ConfigError
+from mt.search_options import SearchOptions
+from training.console import Progress
+from training.corpora.corpus import Corpus, open_corpus
+from training.evaluate import Evaluated, evaluate
+from training.system import System
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a system reached on one test set, and how it was searched."""
+
+    system: System
+    split: str
+    options: SearchOptions
+    evaluated: Evaluated
+
+    @property
+    def scores(self) -> list[Score]:
+        """The scores, each told which graphs or weights made it."""
+        precision = self.system.precision
+        scores = self.evaluated.scores
+        return [score.model_copy(update={"precision": precision}) for score in scores]
+
+    def lines(self) -> list[str]:
+        """For people: one line a score."""
+        search = f"beam {self.options.beam_size}, length penalty {self.options.length_penalty:g}"
+        head = (
+            f"{self.system.name} ({self.system.precision}) on {self.scores[0].test_set}, {search}"
+        )
+        rows = [f"  {s.metric:<12}{s.value:6.2f}  {s.signature}" for s in self.scores]
+        return [head, *rows]
+
+    def values(self) -> dict[str, Any]:
+        """For programs: scores, search and weights' checksum."""
+        return {
+            "name": self.system.name,
+            "precision": self.system.precision,
+            "weights_sha256": self.system.sha256,
+            "test_set": self.scores[0].test_set,
+            "sentences": len(self.evaluated.sources),
+            "search": self.options.model_dump(mode="json", exclude_defaults=False),
+            "scores": [score.model_dump(mode="json") for score in self.scores],
+        }
+
+
+def score_system(
+    system: System,
+    split: str | None = None,
+    options: SearchOptions | None = None,
+    sentences: int | None = None,
+    lowercase: bool = False,
+) -> Scored:
+    """Translate one split of the system's corpus and score it; None: its first test set.
+
+    Raises:
+        ConfigError: the corpus has no test set.
+        CorpusError: it has no such split, or cannot be had.
+    """
+    corpus = open_corpus(system.recipe.corpus)
+    chosen = split or first_test_set(corpus)
+    pairs = list(corpus.pairs(chosen))[:sentences]
+    options = options or SearchOptions()
+    test_set = f"{corpus.name}:{corpus.source}-{corpus.target}:{chosen}"
+    with Progress(f"translating {chosen}") as bar:
+        done = 0
+
+        def finished(more: int) -> None:
+            nonlocal done
+            done += more
+            bar.update(done / len(pairs), f"{done:,} sentences")
+
+        language = corpus.target if lowercase else None
+        evaluated = evaluate(
+            system.stepper,
+            system.tokenizer,
+            pairs,
+            test_set,
+            options,
+            lowercased_language=language,
+            on_finished=finished,
+        )
+    return Scored(system, chosen, options, evaluated)
+
+
+def first_test_set(corpus: Corpus) -> str:
+    """The split that is scored where none is named.
+
+    Raises:
+        ConfigError: the corpus has no test set.
+    """
+    for split in corpus.splits:
+        if split.startswith("test"):
+            return split
+    raise ConfigError(f"{corpus.name} has no test set; name a split with --split")
