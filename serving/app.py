@@ -47,6 +47,8 @@ def create_app(
         description=DESCRIPTION,
         version=version("seq2serve"),
         lifespan=service.lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,  # a redirect would repeat the address
     )
     app.state.service = service
@@ -81,8 +83,8 @@ def _facts(request: Request) -> Facts:
 def _require_json(request: Request) -> None:
     """Refuse other content types by name, rather than as a body of the wrong shape."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" or "content-encoding" in request.headers:
-        raise HTTPException(415, "send JSON, not encoded, with Content-Type: application/json")
+    if media_type != "application/json":
+        raise HTTPException(415, "send JSON, with Content-Type: application/json")
 
 
 ServiceOf = Annotated[Service, Depends(_service)]

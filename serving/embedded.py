@@ -7,6 +7,7 @@ from types import FrameType
 import click
 import uvicorn
 
+from mt import log
 from mt.errors import ConfigError
 from serving.announcement import address, announcement
 from serving.app import create_app
@@ -14,36 +15,36 @@ from serving.models import Models
 from serving.service import Service
 from serving.settings import ServeSettings
 
-CLOSING_S = 1  # for what uvicorn still has to close when nothing is being answered any more
+CLOSING_S = 1  # for uvicorn to send last answers and close connections
 
 
 class DrainingServer(uvicorn.Server):
     """uvicorn that, told to stop, finishes what it is answering and meanwhile refuses new work.
 
     The socket stays open until then, so that new requests read 503 with Retry-After rather than a
-    refused connection. A second signal stops at once.
+    refused connection. What is not finished in time, or at a second signal, reads 503 too.
     """
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self.cut_off = False
         self._service = service
-        self._stop_by = float("inf")
+        self._patience_ends = float("inf")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain at the first signal; stop at the second."""
-        if self._service.draining:
-            self.should_exit = self.force_exit = True
-            return
+        """Begin to drain at the first signal; lose patience at the second."""
+        patience_s = 0.0 if self._service.draining else self._service.settings.drain_timeout_s
+        self._patience_ends = time.monotonic() + patience_s
         self._service.drain()
-        self._stop_by = time.monotonic() + self._service.settings.drain_timeout_s
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: stop once drained, told twice, or out of patience."""
+        """Ten times a second: stop once nothing is being answered."""
         if self._service.draining and self._service.in_flight == 0:
             self.should_exit = True
-        elif self.should_exit or time.monotonic() > self._stop_by:
+        elif time.monotonic() > self._patience_ends:
             self.should_exit = self.cut_off = True
+            log.event("cut_off", requests=self._service.in_flight)
+            await self._service.abandon()
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -65,7 +66,7 @@ def run(settings: ServeSettings) -> int:
         app = create_app(lambda: models, settings)
         config = uvicorn.Config(
             app,
-            log_level="warning",
+            log_level="critical",  # what goes wrong is in our own log, without the text
             access_log=False,  # ours is one JSON line per request
             server_header=False,
             timeout_graceful_shutdown=CLOSING_S,

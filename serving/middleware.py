@@ -19,6 +19,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
 CLIENT_LEFT = 499  # nginx's number for an answer that nobody waited for
 
+ENCODED = Kind(415, "encoded", "The body is encoded")
 TOO_LARGE = Kind(413, "too-large", "The body is too large")
 TOO_SLOW = Kind(408, "too-slow", "The body came too slowly")
 
@@ -100,9 +101,13 @@ class ReadBody:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        if headers.get("content-encoding", "identity") != "identity":
+            await self._refuse(ENCODED, "send it as it is, not compressed", scope, receive, send)
+            return
         try:
             async with asyncio.timeout(self._timeout_s):
-                body = await self._read(Headers(scope=scope), receive)
+                body = await self._read(headers, receive)
         except _TooLargeError:
             detail = f"at most {self._max_bytes} bytes; send the texts in several requests"
             await self._refuse(TOO_LARGE, detail, scope, receive, send)

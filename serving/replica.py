@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -83,7 +84,6 @@ def build(arguments: Arguments) -> serve.Application:
 def application(settings: ServeSettings) -> serve.Application:
     """The one deployment of these settings."""
     deployment = serve.deployment(
-        serve.ingress()(Replica),
         name="Replica",
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.max_ongoing_requests,  # Ray's default, 5, starves batching
@@ -92,7 +92,7 @@ def application(settings: ServeSettings) -> serve.Application:
         health_check_timeout_s=10,
         graceful_shutdown_timeout_s=settings.drain_timeout_s,
         logging_config=QUIET,
-    )
+    )(serve.ingress()(Replica))
     return deployment.bind(settings.model_dump(mode="json"))
 
 
@@ -102,16 +102,22 @@ def run(settings: ServeSettings) -> int:
     Raises:
         ConfigError: the address is taken or not ours.
         BundleError: a bundle cannot be opened.
+        EngineError: Ray Serve does not start; names the folder with its logs.
     """
     bind(settings.host, settings.port).close()
     manifests = check(settings)
     folder = tempfile.mkdtemp(prefix="seq2serve-ray-")
+    _on_signals(_interrupt)
     try:
         _start(settings, folder)
         click.echo(announcement(manifests, address(settings.host, settings.port)))
         signal.pause()
     except KeyboardInterrupt:
         log.event("stopping")
+    except Exception as error:  # Ray raises bare ones too
+        raise EngineError(
+            f"Ray Serve did not start ({type(error).__name__}); its logs are in {folder}"
+        ) from error
     finally:
         _stop()
     shutil.rmtree(folder, ignore_errors=True)
@@ -136,8 +142,7 @@ def _start(settings: ServeSettings, folder: str) -> None:
         logging_level=logging.ERROR,
         _temp_dir=folder,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):  # after Ray, which sets its own
-        signal.signal(number, _interrupt)
+    _on_signals(_interrupt)  # again: Ray has set its own
     serve.start(
         proxy_location=ProxyLocation.HeadOnly,
         http_options=HTTPOptions(host=settings.host, port=settings.port),
@@ -148,12 +153,16 @@ def _start(settings: ServeSettings, folder: str) -> None:
 
 def _stop() -> None:
     """Let requests under way finish, then stop Serve and Ray. A second signal ends it at once."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+    _on_signals(signal.SIG_DFL)
     if ray.is_initialized():
         serve.delete(APP)  # waits for them; `serve.shutdown` alone would cut them off
-        serve.shutdown()
+        serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -30,12 +30,17 @@ class Service:
         try:
             yield
         finally:
-            self.drain()
-            await asyncio.to_thread(self._models.close)
+            await self.abandon()
 
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""
         self.draining = True
+
+    async def abandon(self) -> None:
+        """Close the models now; what is being translated is answered with 503."""
+        self.drain()
+        if self._models is not None:
+            await asyncio.to_thread(self._models.close)
 
     @property
     def ready(self) -> bool:

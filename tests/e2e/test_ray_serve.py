@@ -1,0 +1,95 @@
+"""`seq2serve serve --ray`: a Ray of its own, one address for all models, nothing left behind."""
+
+import os
+import signal
+import socket
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app_client import SENTENCE, problem_of
+from tests.echo_bundle import write_echo_bundle
+from tests.server_process import Server, seq2serve
+
+pytestmark = pytest.mark.ray
+
+
+def test_two_models_behind_one_address(tmp_path: Path) -> None:
+    for name, busy in (("quick", 0), ("slow", 700)):
+        write_echo_bundle(tmp_path / name, name=name, busy=busy)
+    bundles = [str(tmp_path / "quick"), str(tmp_path / "slow")]
+    private = folder_for_sockets()
+    env = {"TMPDIR": str(private), "HOME": str(tmp_path)}
+    with Server(*bundles, "--ray", port=free_port(), env=env) as server:
+        _answers(server)
+        _refuses(server)
+        _is_alone_on_its_port(server, bundles[0])
+        started = processes_with(str(private))
+        assert len(started) > 1
+        _finishes_what_it_accepted(server)
+        assert server.wait() == 0
+    assert processes_with(str(private)) == []
+    assert list(private.iterdir()) == []
+    assert not (tmp_path / ".ray").exists()
+    private.rmdir()
+
+
+def _answers(server: Server) -> None:
+    assert server.get("/readyz").json() == {"status": "ok"}
+    assert [model["name"] for model in server.get("/v1/models").json()["models"]] == [
+        "quick",
+        "slow",
+    ]
+    for model in ("quick", "slow"):
+        response = server.translate(model=model)
+        assert response.json()["translations"] == [{"text": SENTENCE}]
+        assert response.json()["model"] == model
+    assert len(response.headers.get_list("x-request-id")) == 1
+
+
+def _refuses(server: Server) -> None:
+    problem_of(server.translate(model="other"), 404)
+    problem_of(server.translate(text="a\0"), 422)
+    too_large = httpx.post(f"{server.url}/v1/translate", content=b" " * 2_000_000, timeout=60)
+    problem_of(too_large, 413)
+
+
+def _is_alone_on_its_port(server: Server, bundle: str) -> None:
+    done = seq2serve("serve", bundle, "--ray", "--port", str(server.port))
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{server.port}" in done.stderr
+
+
+def _finishes_what_it_accepted(server: Server) -> None:
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(server.translate, model="slow")
+        server.wait_until_busy()
+        server.process.send_signal(signal.SIGTERM)
+        assert slow.result().json()["translations"] == [{"text": SENTENCE}]
+
+
+def folder_for_sockets() -> Path:
+    """A short folder of our own: Ray puts sockets there, whose paths may have 107 bytes."""
+    return Path(tempfile.mkdtemp(prefix="s2s-"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_with(word: str) -> list[int]:
+    """Processes, other than this one, whose command line names this folder."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it has just ended
+        if word.encode() in command and int(folder.name) != os.getpid():
+            found.append(int(folder.name))
+    return found
