@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 
 from mt import log
@@ -338,7 +339,7 @@ class Engine:
 def _describe(error: BaseException) -> str:
     """Type and place of an error. Its message might repeat what was to be translated."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
-    return type(error).__name__ + "".join(f" at {p.filename}:{p.lineno}" for p in place)
+    return type(error).__name__ + "".join(f" at {Path(p.filename).name}:{p.lineno}" for p in place)
 
 
 def _as_ours(error: Exception) -> MTError:

@@ -36,7 +36,7 @@ class PoisonedStepper(TableStepper):
         return super().step(rows, k, with_attention)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 9), jobs=jobs, max_rows=st.integers(1, 12))
 def test_answers_are_those_of_the_search_alone(
     seed: int, jobs: list[tuple[list[int], int, bool]], max_rows: int

@@ -44,7 +44,7 @@ texts = st.one_of(st.text(), st.lists(st.sampled_from(SCRAPS), max_size=40).map(
 languages = st.sampled_from(["", "en", "fr", "de", "cs", "zh", "ja"])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(texts, languages)
 def test_segments_put_end_to_end_are_the_text(text: str, language: str) -> None:
     pieces = segment(text, language)
@@ -54,7 +54,7 @@ def test_segments_put_end_to_end_are_the_text(text: str, language: str) -> None:
         assert text[piece.start : piece.end] == piece.sentence
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(texts, languages)
 def test_space_stands_between_sentences_and_not_at_their_ends(text: str, language: str) -> None:
     pieces = segment(text, language)

@@ -26,7 +26,7 @@ def echo() -> Iterator[Translator]:
         yield translator
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(layouts)
 def test_an_echo_keeps_words_and_lines(echo: Translator, layout: list[tuple[str, str]]) -> None:
     text = "".join(word + space for word, space in layout)
@@ -36,7 +36,7 @@ def test_an_echo_keeps_words_and_lines(echo: Translator, layout: list[tuple[str,
         assert ours.replace("日本", "").split() == given_line.replace("日本", "").split()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=60))
 def test_any_text_is_translated_or_refused(echo: Translator, text: str) -> None:
     try:

@@ -1,6 +1,8 @@
 """The engine: sentences join, leave, wait, are refused, fail alone, and never wait for ever."""
 
 import asyncio
+import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -257,6 +259,17 @@ def test_only_the_guilty_sentence_fails(poison_at: str) -> None:
         assert (engine.stats().failed, engine.stats().done) == (1, len(sources) - 1)
         assert engine.healthy()
         assert stepper.running == {}
+
+
+def test_a_failure_is_logged_by_type_and_place_only(capsys: pytest.CaptureFixture[str]) -> None:
+    stepper = GatedStepper(open_gate=True, poison=[13])
+    with running(stepper) as engine:
+        future = engine.submit([13, EOS_ID], GREEDY)
+        assert isinstance(future.exception(PATIENCE_S), EngineError)
+    [line] = capsys.readouterr().err.splitlines()
+    logged = json.loads(line)
+    assert (logged["event"], logged["engine"], logged["sentences"]) == ("engine_failure", "test", 1)
+    assert re.fullmatch(r"RuntimeError at gated_stepper\.py:\d+", logged["error"])
 
 
 def test_those_who_wait_survive_a_failure() -> None:
