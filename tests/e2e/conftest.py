@@ -1,0 +1,46 @@
+"""Two small models, really trained and exported, shared by all end-to-end tests of a session."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from training.cli import read_recipe
+from training.export import export
+from training.train import train
+
+FAMILIES = ("gru", "transformer")
+SMALL = (
+    "corpus.train_pairs=4000",
+    "batching.max_tokens=1024",
+    "training.max_updates=150",
+    "training.threads=1",
+    "schedule.warmup_updates=50",
+    "evaluation.sentences=40",
+    "evaluation.every_updates=75",
+)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where one family's run and bundle are."""
+
+    run: Path
+    bundle: Path
+
+
+@pytest.fixture(scope="session")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Chain]:
+    folder = tmp_path_factory.mktemp("chains")
+    made = {}
+    for family in FAMILIES:
+        chain = Chain(folder / "runs" / family, folder / "bundles" / family)
+        train(read_recipe(f"demo-{family}", SMALL), chain.run)
+        export(chain.run, chain.bundle)
+        made[family] = chain
+    return made
+
+
+@pytest.fixture(params=FAMILIES)
+def chain(request: pytest.FixtureRequest, chains: dict[str, Chain]) -> Chain:
+    return chains[request.param]

@@ -1,0 +1,45 @@
+"""`seq2serve demo`, with a hundredth of its training: the whole path, Ray Serve included."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.server_process import seq2serve
+
+QUICK = (
+    "corpus.train_pairs=1000",
+    "subwords.vocab_size=400",
+    "training.max_updates=8",
+    "training.threads=1",
+    "evaluation.sentences=10",
+    "evaluation.every_updates=4",
+    "model.dropout=0",
+)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_demo_leaves_report_and_bundles_and_reuses_them(tmp_path: Path) -> None:
+    flags = [part for setting in QUICK for part in ("--set", setting)]
+    first = seq2serve("demo", "--out", str(tmp_path), *flags)
+    assert first.returncode == 0, first.stderr
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert set(report["systems"]) == {"gru", "gru-no-attention", "transformer"}
+    for system in report["systems"].values():
+        assert system["signature"].startswith("nrefs:1|case:mixed")
+        assert 0 <= system["bleu"] <= 100
+        assert len(system["by_length"]) == 6
+    assert {answer["model"] for answer in report["rest"]} == {"gru", "transformer"}
+    assert report["rest"][0]["source"] == "Jane visite l'Afrique en septembre."
+    assert report["rest"][0]["reference"] == "Jane visits Africa in September."
+    assert report["seconds"] > 0
+    bundles = sorted(path.name for path in (tmp_path / "bundles").iterdir())
+    assert bundles == ["gru", "transformer"]
+    assert "What to type next" in first.stdout
+
+    weights = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    again = seq2serve("demo", "--out", str(tmp_path), *flags)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("already finished") == 3
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == weights
