@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mt.config import Strict
 from mt.tokenizer import PAD_ID
+from training.models.dropout import Dropout
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
@@ -97,7 +98,7 @@ class DeepOutput(nn.Module):
         self.state = nn.Linear(config.decoder_size, config.embedding_size)
         self.context = nn.Linear(2 * config.encoder_size, config.embedding_size)
         self.embedding = nn.Linear(config.embedding_size, config.embedding_size)
-        self.dropout = nn.Dropout(config.dropout_output)
+        self.dropout = Dropout(config.dropout_output)
 
     def forward(self, states: Tensor, contexts: Tensor, embedded: Tensor) -> Tensor:
         """Any leading axes alike -> (..., embedding_size)."""
@@ -114,7 +115,7 @@ class Encoder(nn.Module):
         self.gru = nn.GRU(
             config.embedding_size, config.encoder_size, batch_first=True, bidirectional=True
         )
-        self.dropout = nn.Dropout(config.dropout_output)
+        self.dropout = Dropout(config.dropout_output)
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Annotations (batch, src_len, 2 * encoder_size), and both directions' last states.
@@ -137,7 +138,7 @@ class GRU(Seq2Seq):
         both, size = 2 * config.encoder_size, config.decoder_size
         self.src_embedding = nn.Embedding(vocab_size, config.embedding_size)
         self.tgt_embedding = nn.Embedding(vocab_size, config.embedding_size)
-        self.embedding_dropout = nn.Dropout(config.dropout)
+        self.embedding_dropout = Dropout(config.dropout)
         self.encoder = Encoder(config)
         self.first_state = nn.Linear(both, size)
         self.attention: AdditiveAttention | None = None
