@@ -14,7 +14,7 @@ from mt.tokenizer import EOS_ID
 from tests.fakes import TableStepper
 from tests.slow_search import exhaustive, greedy, plain_beam_search
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 LONGEST = 7
 
 
@@ -89,7 +89,7 @@ def test_a_beam_of_one_is_greedy(model: TableStepper, src: list[int], asked: Sea
     assert (*found.ids, EOS_ID)[: len(found.ids) + found.finished] == expected
 
 
-@settings(quick, max_examples=150)
+@settings(quick, max_examples=100)
 @given(models(), sources, options())
 def test_ending_early_never_changes_the_answer(
     model: TableStepper, src: list[int], asked: SearchOptions
@@ -133,7 +133,7 @@ def check_hypothesis(one: Hypothesis, src: list[int], asked: SearchOptions) -> N
         assert len(set(grams)) == len(grams)
 
 
-@settings(quick, max_examples=6)
+@settings(quick, max_examples=4)
 @given(models(), st.lists(st.tuples(sources, options()), min_size=64, max_size=64), st.randoms())
 def test_a_sentence_is_the_same_alone_and_in_a_batch_of_64_in_any_order(
     model: TableStepper, asked: list[tuple[list[int], SearchOptions]], order: random.Random

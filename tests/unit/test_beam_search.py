@@ -105,7 +105,7 @@ def test_a_row_that_cannot_win_any_more_is_dropped() -> None:
 
 def test_what_may_still_win_lives_on() -> None:
     stepper = Scripted({(): {EOS_ID: 0.52, A: 0.48}})
-    (found,) = only(stepper, beam_size=2, length_penalty=1)
+    (found,) = only(stepper, beam_size=2, length_penalty=1, max_length=2)
     assert found.ids == [A]  # log 0.48 / (7/6) = -0.629 beats log 0.52 = -0.654
 
 
