@@ -4,18 +4,19 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 EXTRAS := train,serve,dev
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench-decoding bench-training clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv and install everything into it
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	$(PIP) -e '.[$(EXTRAS)]'
 	@touch $@
 
 demo: setup ## train, compare, export and serve three small models (6 minutes)
@@ -30,10 +31,11 @@ lint: setup ## formatting, style, types and the architecture's import rules
 test: lint ## every check and every test
 	$(BIN)/python -m pytest
 
-bench-decoding: setup ## decoding speed -> build/bench/decoding.json
+bench-decoding: setup ## decoding speed beside CTranslate2 and PyTorch -> build/bench/decoding.json
+	$(PIP) -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks.decoding
 
-bench-training: setup ## training speed -> build/bench/training.json
+bench-training: setup ## training speed beside torch.nn.Transformer -> build/bench/training.json
 	$(BIN)/python -m tests.benchmarks.training
 
 clean: ## remove everything that was built, but for .venv
