@@ -7,7 +7,8 @@ nothing in French whose English would depend on more than the sentence.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from functools import lru_cache
+from itertools import chain, islice
 from random import Random
 
 from mt.errors import CorpusError
@@ -24,6 +25,7 @@ PER_BAND = 100  # pairs of test-long in each length band
 LENGTH_BANDS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50), (51, 60))
 """French words, first and last included."""
 _BAND_WEIGHTS = (600, 350, 32, 8, 5, 5)  # so training sees each position, long ones seldom
+_SHORT_CLAUSE = 5  # words that must stay free, or no clause would fill a sentence up
 
 
 def band_name(fewest: int, most: int) -> str:
@@ -57,22 +59,25 @@ def generate(split: str, seed: int = 1, train_pairs: int = 20_000) -> Iterator[P
         raise CorpusError(f"the embedded corpus has no split {split}; use {', '.join(SPLITS)}")
     if train_pairs < 1:
         raise CorpusError(f"the embedded corpus needs at least 1 training pair, not {train_pairs}")
-    return _generate(split, seed, train_pairs)
+    held_out = _held_out(seed)
+    if split in held_out:
+        return iter(held_out[split])
+    random = Random(f"training, seed {seed}")  # noqa: S311
+    seen = set(EXAMPLE).union(*chain(*held_out.values()))
+    return islice(_new_pairs(random, _training_bands(random), seen), train_pairs)
 
 
-def _generate(split: str, seed: int, train_pairs: int) -> Iterator[Pair]:
-    """Draw the splits in one order, each free of the sentences before it."""
-    random = Random(seed)  # noqa: S311
+@lru_cache(maxsize=2)
+def _held_out(seed: int) -> dict[str, tuple[Pair, ...]]:
+    """Validation and test splits, which training must not repeat."""
+    random = Random(f"held out, seed {seed}")  # noqa: S311
     seen = set(EXAMPLE)
-    for name in SPLITS[: SPLITS.index(split) + 1]:
-        bands = _even_bands() if name == "test-long" else _training_bands(random)
-        size = {"train": train_pairs, "test-long": PER_BAND * len(LENGTH_BANDS)}
-        pairs = islice(_new_pairs(random, bands, seen), size.get(name, HELD_OUT))
-        if name == split:
-            yield from pairs
-        else:
-            for _ in pairs:
-                pass
+    likely = _new_pairs(random, _training_bands(random), seen)
+    return {
+        "validation": tuple(islice(likely, HELD_OUT)),
+        "test": tuple(islice(likely, HELD_OUT)),
+        "test-long": tuple(_new_pairs(random, _even_bands(), seen)),
+    }
 
 
 def _even_bands() -> Iterator[tuple[int, int]]:
@@ -87,18 +92,16 @@ def _training_bands(random: Random) -> Iterator[tuple[int, int]]:
 
 def _new_pairs(random: Random, bands: Iterator[tuple[int, int]], seen: set[str]) -> Iterator[Pair]:
     sampler = Sampler(random)
-    for fewest, most in bands:
-        pair = _pair_between(random, sampler, fewest, most)
+    for band in bands:
+        pair = _draw(random, sampler, band)
         while not seen.isdisjoint(pair):
-            pair = _pair_between(random, sampler, fewest, most)
+            pair = _draw(random, sampler, band)
         seen.update(pair)
         yield pair
 
 
-def _pair_between(random: Random, sampler: Sampler, fewest: int, most: int) -> Pair:
-    """A pair whose French has so many words."""
-    while True:
-        tree = sampler.sentence(random.randint(fewest, most))
-        src = french.sentence(tree)
-        if fewest <= len(src.split()) <= most:
-            return Pair(src, english.sentence(tree))
+def _draw(random: Random, sampler: Sampler, band: tuple[int, int]) -> Pair:
+    """A pair whose French is as long as the band asks, anywhere in it."""
+    fewest, most = band
+    tree = sampler.sentence(random.randint(fewest, most - _SHORT_CLAUSE), most)
+    return Pair(french.sentence(tree), english.sentence(tree))

@@ -1,6 +1,6 @@
 """A tree read aloud in English."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from training.corpora.embedded.inflection import add_s
@@ -73,7 +73,7 @@ def clause(tree: AnyClause) -> str:
     time = tree.time.en if tree.time else ""
     group = verb_group(tree)
     core = join([subject(tree.subject), group.auxiliary, group.rest, complements(tree)])
-    if tree.time_first:
+    if time and tree.time_first:
         return f"{time} , {core}"
     return join([core, time, f"that {clause(tree.content)}" if tree.content else ""])
 
@@ -214,7 +214,7 @@ def periphrasis(tree: Clause) -> tuple[str, str]:
     f = features(tree.subject)
     past = tree.tense is not Tense.PRESENT
     if tree.modal is POUVOIR:
-        return finite(POUVOIR.en, past, replace(f, person=1)), _with_particle(tree.verb)
+        return finite(POUVOIR.en, past, f._replace(person=1)), _with_particle(tree.verb)
     if tree.modal:
         return "", ""
     if tree.tense is Tense.FUTURE:

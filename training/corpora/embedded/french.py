@@ -4,7 +4,7 @@ from functools import cache
 
 from training.corpora.embedded.inflection import french_plural, imperfect
 from training.corpora.embedded.lexicon import ALLER, AVOIR, ETRE
-from training.corpora.embedded.orthography import join, spell_french, starts_with_vowel
+from training.corpora.embedded.orthography import elide, join, spell_french, starts_with_vowel
 from training.corpora.embedded.syntax import (
     AnyClause,
     Clause,
@@ -24,7 +24,16 @@ from training.corpora.embedded.syntax import (
     There,
     features,
 )
-from training.corpora.embedded.words import Adjective, Frame, Land, Name, PlaceName, Tense, Verb
+from training.corpora.embedded.words import (
+    Adjective,
+    Conjunction,
+    Frame,
+    Land,
+    Name,
+    PlaceName,
+    Tense,
+    Verb,
+)
 
 _DETERMINERS = {  # masculine, feminine, plural
     Determiner.DEFINITE: ("le", "la", "les"),
@@ -57,9 +66,12 @@ def sentence(tree: Sentence) -> str:
     words = clause(tree.first)
     if tree.question:
         return spell_french(f"{_QUESTION[tree.question]} {words}", "?")
-    return spell_french(
-        join([words, *(f"{c.fr} {clause(next_)}" for c, next_ in tree.joined)]), "."
-    )
+    return spell_french(join([words, *(joint(*pair) for pair in tree.joined)]), ".")
+
+
+def joint(conjunction: Conjunction, next_: AnyClause) -> str:
+    """A conjunction and the clause it joins to a sentence."""
+    return elide(f"{conjunction.fr} {clause(next_)}")
 
 
 def clause(tree: AnyClause) -> str:
@@ -70,7 +82,7 @@ def clause(tree: AnyClause) -> str:
         return presentation(tree)
     time = tree.time.fr if tree.time else ""
     core = join([subject(tree.subject), verb_group(tree), complements(tree)])
-    if tree.time_first:
+    if time and tree.time_first:
         return f"{time} , {core}"
     return join([core, time, f"que {clause(tree.content)}" if tree.content else ""])
 

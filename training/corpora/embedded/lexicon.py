@@ -94,6 +94,10 @@ NOUNS = (
 ASPIRATED_H = frozenset({"hibou", "hiboux"})  # le hibou, never l'hibou
 
 
+PASSING = frozenset({"heureux", "fatigué", "malade"})
+OPINION, SIZE, AGE, COLOUR, ORIGIN = range(5)  # the English order
+
+
 def _adjective(
     masculine: str,
     en: str,
@@ -105,12 +109,18 @@ def _adjective(
 ) -> Adjective:
     feminine = feminine or (masculine if masculine.endswith("e") else masculine + "e")
     return Adjective(
-        masculine, feminine, en, before_noun, rank, frozenset(kinds), before_vowel or masculine
+        masculine,
+        feminine,
+        en,
+        before_noun,
+        rank,
+        frozenset(kinds),
+        before_vowel or masculine,
+        lasting=masculine not in PASSING,
     )
 
 
 _before = partial(_adjective, before_noun=True)
-OPINION, SIZE, AGE, COLOUR, ORIGIN = range(5)  # the English order
 
 ADJECTIVES = (
     _before("bon", "good", OPINION, HUMAN, TEXT, FOOD, DRINK, SITE, feminine="bonne"),
@@ -348,7 +358,9 @@ PREPOSITIONS = (
 AND = Conjunction("et", "and")
 BUT = Conjunction(", mais", ", but")
 SO = Conjunction(", donc", ", so")
-BECAUSE = Conjunction("parce que", "because")
-WHEN = Conjunction("quand", "when", same_time=True)
-WHILE = Conjunction("pendant que", "while", same_time=True)
-CONJUNCTIONS = (AND, BUT, SO, BECAUSE, WHEN, WHILE)
+BECAUSE = Conjunction("parce que", "because", subordinate=True)
+WHEN = Conjunction("quand", "when", subordinate=True, tenses=NOW | PAST)
+WHILE = Conjunction(
+    "pendant que", "while", subordinate=True, tenses=frozenset({Tense.PRESENT, Tense.IMPERFECT})
+)
+CONJUNCTIONS = (AND, AND, BUT, SO, BECAUSE, WHEN, WHILE)

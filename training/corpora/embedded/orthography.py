@@ -26,8 +26,8 @@ def starts_with_vowel(word: str) -> bool:
     return word == "y" or (word[0] in _VOWELS and word not in ASPIRATED_H)
 
 
-def spell_french(text: str, stop: str) -> str:
-    """Elide (que elle, qu'elle), then contract (à le, au; but à l'hôtel), then capital and stop."""
+def elide(text: str) -> str:
+    """Elide (que elle, qu'elle), then contract (à le, au; but à l'hôtel)."""
     words: list[str] = []
     for word in reversed(text.split()):
         if words and word in _ELIDED and starts_with_vowel(words[-1]):
@@ -36,7 +36,12 @@ def spell_french(text: str, stop: str) -> str:
             words[-1] = _CONTRACTED[word, words[-1]]
         else:
             words.append(word)
-    return _written(words[::-1], stop)
+    return " ".join(reversed(words)).replace(" ,", ",")
+
+
+def spell_french(text: str, stop: str) -> str:
+    """Elide and contract, then capital and stop."""
+    return _written(elide(text), stop)
 
 
 def spell_english(text: str, stop: str) -> str:
@@ -45,13 +50,12 @@ def spell_english(text: str, stop: str) -> str:
     for i, following in enumerate(words[1:]):
         if words[i] == "a" and _opens_with_vowel_sound(following):
             words[i] = "an"
-    return _written(words, stop)
+    return _written(" ".join(words).replace(" ,", ","), stop)
 
 
 def _opens_with_vowel_sound(word: str) -> bool:
     return word in _VOWEL_SOUND or (word[0] in "aeiouAEIOU" and word not in _CONSONANT_SOUND)
 
 
-def _written(words: list[str], stop: str) -> str:
-    text = " ".join(words).replace(" ,", ",")
+def _written(text: str, stop: str) -> str:
     return text[0].upper() + text[1:] + stop

@@ -1,7 +1,6 @@
 """Trees grown by chance, so that they make sense often enough and always stay unambiguous."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import TypeVar
 
@@ -31,6 +30,7 @@ from training.corpora.embedded.syntax import (
     Existential,
     Features,
     Gap,
+    Joint,
     Negation,
     Nominal,
     NounPhrase,
@@ -114,43 +114,61 @@ class Sampler:
 
     def __init__(self, random: Random) -> None:
         self._random = random
+        self._names: list[Name] = []  # those still free in this sentence
 
     # Sentences
 
-    def sentence(self, words: int) -> Sentence:
-        """A statement of at least so many French words, clauses joined on; or a question."""
-        if words <= 12 and self._chance(0.12):
-            return self.question()
-        tree = Sentence(self.clause())
-        if words >= 6 and self._chance(0.05):
-            tree = Sentence(self.predication(self.person()))
-        while len(french.sentence(tree).split()) < words:
+    def sentence(self, fewest: int, most: int) -> Sentence:
+        """A sentence of so many French words: one clause, or clauses joined on until it is."""
+        self._names.clear()
+        if most <= 10 and self._chance(0.12):
+            return self._fitting(self.question, most)
+        tree = self._fitting(self._opening, most)
+        words = count_words(tree)
+        while words < fewest:
             last = tree.joined[-1][1] if tree.joined else tree.first
-            tree = replace(tree, joined=(*tree.joined, self.continuation(last)))
+            joint = self.continuation(last)
+            longer = words + count_words(joint)
+            if longer <= most:
+                tree, words = tree._replace(joined=(*tree.joined, joint)), longer
         return tree
 
-    def continuation(self, last: AnyClause) -> tuple[Conjunction, AnyClause]:
+    def _opening(self) -> Sentence:
+        """A sentence of one clause; somebody's state oftener, for a remark to follow."""
+        lone = self._chance(0.05)
+        return Sentence(self.predication(self.person()) if lone else self.clause())
+
+    def _fitting(self, draw: Callable[[], Sentence], most: int) -> Sentence:
+        """Draw until it has no more words than that."""
+        tree = draw()
+        while count_words(tree) > most:
+            tree = draw()
+        return tree
+
+    def continuation(self, last: AnyClause) -> Joint:
         """A conjunction and a clause that may follow the last one."""
-        remark = self._chance(0.7) and can_be_him_or_her(last)
+        remark = self._chance(0.7) and is_him_or_her(last)
         clause = self.remark(last) if remark and isinstance(last, Clause) else self.clause()
-        fitting = [c for c in CONJUNCTIONS if not c.same_time or same_time(last, clause)]
-        return self._one_of(fitting), clause
+        conjunction = self._one_of([c for c in CONJUNCTIONS if can_join(c, last, clause)])
+        if isinstance(clause, Clause) and conjunction.subordinate:
+            clause = clause._replace(time_first=False)
+        if isinstance(clause, Clause) and conjunction.tenses:
+            clause = clause._replace(time=None)  # the first clause has said when
+        return conjunction, clause
 
     def remark(self, last: Clause) -> Clause:
         """Jane est malade, donc je lui parle: `lui` right after the one person it can mean."""
-        her = Pronoun(replace(features(last.subject), person=3))
+        her = Pronoun(features(last.subject)._replace(person=3))
         verb = self._one_of(_TELLING_VERBS)
         clause = self.action(verb, self._one_of(_SPEAKERS), nested=True)
-        return replace(clause, recipient=her, company=None)
+        return clause._replace(recipient=her, company=None)
 
     def question(self) -> Sentence:
         """A question of one clause."""
         kind = self._one_of(_QUESTIONS)
         clause = self._asked(kind)
-        keeps_not = kind is Question.WHY and clause.negation is Negation.NOT
-        return Sentence(
-            replace(clause, negation=clause.negation if keeps_not else None), question=kind
-        )
+        negation = Negation.NOT if clause.negation and kind is Question.WHY else None
+        return Sentence(clause._replace(negation=negation, adverb=None), question=kind)
 
     def _asked(self, kind: Question) -> Clause:
         if kind is Question.WHO:
@@ -160,10 +178,10 @@ class Sampler:
             return self.action(self._one_of(_THING_VERBS), self.person(), Gap(Features()))
         if kind is Question.WHERE:
             clause = self.action(self._one_of(_PLACE_VERBS), self.person(), nested=True)
-            return replace(clause, place=None)
+            return clause._replace(place=None)
         verb = self._one_of(_DOING_VERBS_OF[Kind.HUMAN])
         clause = self.action(verb, self.person(), nested=True)
-        return clause if kind is Question.WHETHER else replace(clause, time=None)
+        return clause if kind is Question.WHETHER else clause._replace(time=None)
 
     # Clauses
 
@@ -176,7 +194,7 @@ class Sampler:
             return self.presentation()
         if draw < 0.24:
             thing = self._chance(0.4)
-            return self.predication(self.noun_phrase(_THINGS) if thing else self.person())
+            return self.predication(self.thing() if thing else self.person())
         verb = self._one_of(VERBS)
         return self.action(verb, self.subject(verb))
 
@@ -186,16 +204,16 @@ class Sampler:
         negation = Negation.NOT if self._chance(0.25) else None
         count = theme.plural and not negation and self._chance(0.3)
         determiner = self._one_of(_COUNTS) if count else Determiner.INDEFINITE
-        theme = replace(theme, determiner=determiner, owner=None)
+        theme = theme._replace(determiner=determiner, owner=None)
         return Existential(theme, self.whereabouts(theme), self._now_or_then(), negation)
 
     def presentation(self) -> Presentation:
         """C'est ..., rarely ce n'est pas ..."""
-        theme: NounPhrase | Name = self._one_of(NAMES)
+        theme: NounPhrase | Name = self.name()
         if self._chance(0.8):
             theme = self.noun_phrase((Kind.HUMAN, Kind.OBJECT, Kind.TEXT, Kind.SITE), plural=False)
         if isinstance(theme, NounPhrase) and theme.determiner is Determiner.THIS:
-            theme = replace(theme, determiner=Determiner.INDEFINITE)
+            theme = theme._replace(determiner=Determiner.INDEFINITE)
         negation = Negation.NOT if self._chance(0.25) else None
         return Presentation(theme, self._now_or_then(), negation)
 
@@ -203,8 +221,9 @@ class Sampler:
         """Somebody or something is tired, red, on the table, in France."""
         clause = self._circumstances(Clause(subject, ETRE, self._one_of(_STATE_TENSES)), nested)
         if self._chance(0.6):
-            return replace(clause, predicate=self.predicate(subject))
-        return replace(clause, place=self.whereabouts(subject), company=None)
+            adjective = self.predicate(subject)
+            return (lasting(clause) if adjective.lasting else clause)._replace(predicate=adjective)
+        return clause._replace(place=self.whereabouts(subject), company=None)
 
     def action(
         self, verb: Verb, subject: Nominal, gap: Gap | None = None, nested: bool = False
@@ -214,13 +233,13 @@ class Sampler:
         clause = self._circumstances(self._tensed(verb, subject), nested)
         if verb.frame is Frame.CONTENT:
             plain = Clause(subject, verb)
-            return plain if nested else replace(plain, content=self.reported())
+            return plain if nested else plain._replace(content=self.reported())
         if verb.frame in (Frame.OBJECT, Frame.GIFT):
-            clause = replace(clause, object=gap or self.direct_object(clause, nested))
+            clause = clause._replace(object=gap or self.direct_object(clause, nested))
         if verb.frame in (Frame.RECIPIENT, Frame.GIFT):
-            clause = replace(clause, recipient=self.recipient(subject))
+            clause = clause._replace(recipient=self.recipient(subject))
         if verb.frame in (Frame.GOAL, Frame.SITE, Frame.ORIGIN):
-            clause = replace(clause, place=self.destination(verb))
+            clause = clause._replace(place=self.destination(verb))
         return clause
 
     def reported(self) -> Clause:
@@ -240,16 +259,16 @@ class Sampler:
     def _circumstances(self, clause: Clause, nested: bool) -> Clause:
         """Negation, adverb, company and time, those that go together."""
         if self._chance(0.2):
-            clause = replace(clause, negation=self._one_of(_NEGATIONS))
+            clause = clause._replace(negation=self._one_of(_NEGATIONS))
         negation = clause.negation
         frequent = clause.tense in (Tense.PRESENT, Tense.PERFECT) and not clause.modal
         if frequent and negation in (None, Negation.NOT) and self._chance(0.12):
-            return replace(clause, adverb=self._one_of(ADVERBS[:2] if negation else ADVERBS))
-        if not clause.verb.stative and self._chance(0.08):
-            clause = replace(clause, company=self.company(clause.subject))
+            return clause._replace(adverb=self._one_of(ADVERBS[:2] if negation else ADVERBS))
+        if can_have_company(clause.verb) and self._chance(0.08):
+            clause = clause._replace(company=self.company(clause.subject))
         if negation in (None, Negation.NOT) and self._chance(0.12 if nested else 0.32):
-            clause = replace(clause, time=self.time(clause.tense))
-            clause = replace(clause, time_first=not nested and self._chance(0.25))
+            clause = clause._replace(time=self.time(clause.tense))
+            clause = clause._replace(time_first=not nested and self._chance(0.25))
         return clause
 
     def _now_or_then(self) -> Tense:
@@ -267,8 +286,19 @@ class Sampler:
         """A name, a pronoun or a noun phrase."""
         draw = self._random.random()
         if draw < 0.4:
-            return self._one_of(NAMES)
+            return self.name()
         return self._one_of(_PEOPLE) if draw < 0.75 else self.noun_phrase(_HUMAN)
+
+    def name(self) -> Name:
+        """A name the sentence has not used yet, while there is one."""
+        self._names = self._names or list(NAMES)
+        return self._names.pop(int(self._random.random() * len(self._names)))
+
+    def thing(self) -> NounPhrase:
+        """A certain thing to say something of."""
+        phrase = self.noun_phrase(_THINGS)
+        unknown = phrase.determiner is Determiner.INDEFINITE
+        return phrase._replace(determiner=Determiner.DEFINITE) if unknown else phrase
 
     def predicate(self, subject: Nominal) -> Adjective:
         """An adjective one says of the subject; of people only those after the noun."""
@@ -288,25 +318,25 @@ class Sampler:
         phrase = self.noun_phrase(_ordered(verb.kinds), nested=nested)
         if verb is AIMER and phrase.determiner not in _POSSESSIVES:
             mass = phrase.noun.mass
-            return replace(phrase, determiner=Determiner.DEFINITE, plural=not mass)
+            return phrase._replace(determiner=Determiner.DEFINITE, plural=not mass)
         if verb is VISITER and phrase.determiner is Determiner.INDEFINITE:
-            return replace(phrase, determiner=Determiner.DEFINITE)
+            return phrase._replace(determiner=Determiner.DEFINITE)
         return phrase
 
     def _whom(self, clause: Clause) -> Nominal:
         if self._chance(0.5):
             return self._one_of([p for p in _others(clause.subject) if not is_veiled(p, clause)])
-        return self._one_of(NAMES) if self._chance(0.5) else self.noun_phrase(_HUMAN, nested=True)
+        return self.name() if self._chance(0.5) else self.noun_phrase(_HUMAN, nested=True)
 
     def recipient(self, subject: Nominal) -> Nominal:
         """Whom one speaks or gives to; the clitic `lui` only in a remark."""
         if self._chance(0.45):
             return self._one_of([p for p in _others(subject) if not _third_singular(p)])
-        return self._one_of(NAMES) if self._chance(0.6) else self.noun_phrase(_HUMAN, nested=True)
+        return self.name() if self._chance(0.6) else self.noun_phrase(_HUMAN, nested=True)
 
     def company(self, subject: Nominal) -> Nominal:
         """With whom."""
-        return self._one_of(NAMES) if self._chance(0.4) else self._one_of(_others(subject))
+        return self.name() if self._chance(0.4) else self._one_of(_others(subject))
 
     def time(self, tense: Tense) -> TimePhrase:
         """When, as the tense allows."""
@@ -335,7 +365,7 @@ class Sampler:
         else:
             preposition = self._one_of(PREPOSITIONS[3 if kind in _LARGE else 2 :])
         landmark = self.noun_phrase(_ordered(preposition.kinds), nested=True, plural=False)
-        return Position(preposition, replace(landmark, determiner=Determiner.DEFINITE))
+        return Position(preposition, landmark._replace(determiner=Determiner.DEFINITE))
 
     # The noun phrase
 
@@ -350,10 +380,10 @@ class Sampler:
         phrase = NounPhrase(noun, self.determiner(noun, plural), plural, self.adjectives(noun))
         definite = phrase.determiner is Determiner.DEFINITE
         if definite and noun.kind in _OWNABLE and self._chance(0.3):
-            return replace(phrase, owner=self.owner(noun))
+            return phrase._replace(owner=self.owner(noun))
         unowned = definite or phrase.determiner is Determiner.INDEFINITE
         if unowned and not nested and self._chance(0.12):
-            return replace(phrase, relative=self.relative(phrase))
+            return phrase._replace(relative=self.relative(phrase))
         return phrase
 
     def determiner(self, noun: Noun, plural: bool) -> Determiner:
@@ -365,9 +395,9 @@ class Sampler:
             return Determiner.INDEFINITE
         if draw < 0.78:
             return Determiner.THIS
-        if draw < 0.9 or not plural:
-            return self._one_of(_POSSESSIVES)
-        return self._one_of(_COUNTS)
+        if plural and draw > 0.9:
+            return self._one_of(_COUNTS)
+        return self._one_of(_POSSESSIVES) if noun.related else Determiner.DEFINITE
 
     def adjectives(self, noun: Noun) -> tuple[Adjective, ...]:
         """None mostly, sometimes one, rarely one before and one after the noun."""
@@ -381,7 +411,7 @@ class Sampler:
     def owner(self, noun: Noun) -> NounPhrase | Name:
         """Somebody, or the place something belongs to."""
         if self._chance(0.6):
-            return self._one_of(NAMES)
+            return self.name()
         if noun.kind in (Kind.FURNITURE, Kind.PROPERTY) and self._chance(0.4):
             return self.site()
         return NounPhrase(self._one_of(_NOUNS_OF[Kind.HUMAN]), plural=self._chance(0.3))
@@ -394,14 +424,14 @@ class Sampler:
             return self.action(self._one_of(_OBJECT_VERBS_OF[kind]), self.person_simple(), gap)
         if _DOING_VERBS_OF[kind] and self._chance(0.8):
             return self.action(self._one_of(_DOING_VERBS_OF[kind]), gap, nested=True)
-        return replace(
-            self.predication(gap, nested=True), predicate=None, place=self.whereabouts(head)
+        return self.predication(gap, nested=True)._replace(
+            predicate=None, place=self.whereabouts(head)
         )
 
     def person_simple(self) -> Nominal:
         """A person without adjectives or relative clause."""
         if self._chance(0.4):
-            return self._one_of(NAMES)
+            return self.name()
         if self._chance(0.6):
             return self._one_of(_PEOPLE)
         return NounPhrase(self._one_of(_NOUNS_OF[Kind.HUMAN]), plural=self._chance(0.3))
@@ -413,7 +443,13 @@ class Sampler:
         return self._random.random() < probability
 
 
-def can_be_him_or_her(clause: AnyClause) -> bool:
+def count_words(tree: Sentence | Joint) -> int:
+    """French words as they are written, elided ones counted with the next."""
+    text = french.sentence(tree) if isinstance(tree, Sentence) else french.joint(*tree)
+    return len(text.removeprefix(",").split())
+
+
+def is_him_or_her(clause: AnyClause) -> bool:
     """Whether the clause is about just one person, named by it and of known gender."""
     if not isinstance(clause, Clause) or not clause.predicate:
         return False
@@ -422,16 +458,34 @@ def can_be_him_or_her(clause: AnyClause) -> bool:
     return bare and is_human(person) and not features(person).plural
 
 
+def lasting(clause: Clause) -> Clause:
+    """What one is for good: neither from tomorrow, nor often, nor on Mondays."""
+    tense = Tense.PRESENT if clause.tense is Tense.FUTURE else clause.tense
+    negation = Negation.NOT if clause.negation else None
+    return clause._replace(tense=tense, negation=negation, adverb=None, time=None)
+
+
+def can_have_company(verb: Verb) -> bool:
+    """Whether one does it with somebody: working, eating; not waiting for a friend."""
+    if verb.frame is Frame.OBJECT:
+        return not verb.stative and Kind.HUMAN not in verb.kinds
+    return verb.frame in (Frame.NOTHING, Frame.GOAL, Frame.SITE)
+
+
 def is_veiled(pronoun: Pronoun, clause: Clause) -> bool:
     """Whether elision hides le or la (je l'invite) and no participle tells (je l'ai invitée)."""
     shown = clause.tense is Tense.PERFECT and not clause.modal
     return _third_singular(pronoun) and not shown and starts_with_vowel(clause.verb.infinitive)
 
 
-def same_time(one: AnyClause, other: AnyClause) -> bool:
-    """Whether quand may join the two: both in the present or both in the past."""
-    past = {tree.tense in PAST for tree in (one, other)}
-    return len(past) == 1 and Tense.FUTURE not in (one.tense, other.tense)
+def can_join(conjunction: Conjunction, one: AnyClause, other: AnyClause) -> bool:
+    """Whether the tenses agree: quand and pendant que stay in the present or in the past."""
+    if not conjunction.tenses:
+        return True
+    if not (isinstance(one, Clause) and isinstance(other, Clause)):
+        return False
+    same_time = (one.tense in PAST) == (other.tense in PAST)
+    return same_time and one.tense is not Tense.FUTURE and other.tense in conjunction.tenses
 
 
 def _third_singular(pronoun: Pronoun) -> bool:

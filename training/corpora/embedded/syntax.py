@@ -1,11 +1,13 @@
 """The tree of a sentence, before it is French or English.
 
 `french.py` and `english.py` each read a tree aloud; `sampler.py` grows trees by chance. A tree
-holds what both need (who, what, tense, negation), so the two sides always mean the same.
+holds what both need (who, what, tense, negation), so the two sides always mean the same. Named
+tuples, because tens of thousands are made and remade.
 """
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from training.corpora.embedded.words import (
     Adjective,
@@ -23,8 +25,7 @@ from training.corpora.embedded.words import (
 )
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(NamedTuple):
     """What verbs, adjectives and participles agree with; person is 1, 2 or 3."""
 
     person: int = 3
@@ -67,23 +68,20 @@ class Question(Enum):
     WHAT = auto()
 
 
-@dataclass(frozen=True)
-class Pronoun:
+class Pronoun(NamedTuple):
     """A personal pronoun; `human` tells him and her from it."""
 
     features: Features
     human: bool = True
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """The place a relative or question word has left: (la lettre) que Jane a écrite __."""
 
     features: Features
 
 
-@dataclass(frozen=True)
-class NounPhrase:
+class NounPhrase(NamedTuple):
     """Determiner, adjectives, noun, and at most one of an owner and a relative clause."""
 
     noun: Noun
@@ -99,8 +97,7 @@ class NounPhrase:
         return Features(3, self.plural, self.noun.feminine)
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """On the table, behind the house."""
 
     preposition: Preposition
@@ -116,8 +113,7 @@ Nominal = Name | NounPhrase | PlaceName | Pronoun | Gap
 Place = PlaceName | NounPhrase | Position | There
 
 
-@dataclass(frozen=True)
-class Clause:
+class Clause(NamedTuple):
     """Subject, verb and what the verb's frame asks for.
 
     modal: vouloir or pouvoir, which then carries the tense; content: the clause after `que`.
@@ -139,8 +135,7 @@ class Clause:
     content: "Clause | None" = None
 
 
-@dataclass(frozen=True)
-class Existential:
+class Existential(NamedTuple):
     """Il y a un livre sur la table. Tense is present or imperfect."""
 
     theme: NounPhrase
@@ -149,8 +144,7 @@ class Existential:
     negation: Negation | None = None
 
 
-@dataclass(frozen=True)
-class Presentation:
+class Presentation(NamedTuple):
     """C'est un bon livre. Tense is present or imperfect."""
 
     theme: NounPhrase | Name
@@ -159,14 +153,14 @@ class Presentation:
 
 
 AnyClause = Clause | Existential | Presentation
+Joint = tuple[Conjunction, AnyClause]
 
 
-@dataclass(frozen=True)
-class Sentence:
+class Sentence(NamedTuple):
     """Clauses joined in a row; a question has only one."""
 
     first: AnyClause
-    joined: tuple[tuple[Conjunction, AnyClause], ...] = ()
+    joined: tuple[Joint, ...] = ()
     question: Question | None = None
 
 

@@ -61,7 +61,10 @@ class Noun:
 
 @dataclass(frozen=True, eq=False)
 class Adjective:
-    """An adjective; `rank` orders the English ones, `before_vowel` is bel, nouvel, vieil."""
+    """An adjective; `rank` orders the English ones, `before_vowel` is bel, nouvel, vieil.
+
+    lasting: one is honest or red, but not on Mondays.
+    """
 
     masculine: str
     feminine: str
@@ -69,7 +72,8 @@ class Adjective:
     before_noun: bool
     rank: int
     kinds: frozenset[Kind]
-    before_vowel: str = ""
+    before_vowel: str
+    lasting: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +160,12 @@ class Preposition:
 
 @dataclass(frozen=True, eq=False)
 class Conjunction:
-    """Joins two clauses; `same_time` ones want both in the past or both in the present."""
+    """Joins two clauses.
+
+    tenses: of the second clause, if the two must be of one time.
+    """
 
     fr: str
     en: str
-    same_time: bool = False
+    subordinate: bool = False
+    tenses: frozenset[Tense] = frozenset()
