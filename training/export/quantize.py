@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +119,7 @@ class Quantization:
         """The ranges for a `GraphBuilder`."""
         return {model.get_submodule(name): found for name, found in self.ranges.items()}
 
-    def values(self) -> dict[str, object]:
+    def values(self) -> dict[str, Any]:
         """For the manifest."""
         return {
             "method": "static: QuantizeLinear and MatMulIntegerToFloat",
