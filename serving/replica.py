@@ -37,6 +37,7 @@ APP = "seq2serve"
 SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"
 BEHIND_HAPROXY = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"  # Ray's own proxy echoes ids
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # we log each request ourselves
+RAY_ATTEMPTS = 3
 OBJECT_STORE_BYTES = 100 * 1024 * 1024  # requests do not go through it
 
 
@@ -104,6 +105,8 @@ def run(settings: ServeSettings) -> int:
         BundleError: a bundle cannot be opened.
         EngineError: Ray Serve does not start; names the folder with its logs.
     """
+    if settings.port == 0:
+        raise ConfigError("Ray Serve cannot choose a port; port 0 is for the embedded server only")
     bind(settings.host, settings.port).close()
     manifests = check(settings)
     folder = tempfile.mkdtemp(prefix="seq2serve-ray-")
@@ -133,15 +136,7 @@ def _start(settings: ServeSettings, folder: str) -> None:
     )
     for name in ("ray", "ray.serve"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    ray.init(
-        address="local",
-        num_cpus=settings.replicas * _cpus(settings),
-        object_store_memory=OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        namespace=APP,
-        logging_level=logging.ERROR,
-        _temp_dir=folder,
-    )
+    _start_ray(settings, folder)
     _on_signals(_interrupt)  # again: Ray has set its own
     serve.start(
         proxy_location=ProxyLocation.HeadOnly,
@@ -149,6 +144,26 @@ def _start(settings: ServeSettings, folder: str) -> None:
         logging_config=QUIET,
     )
     serve.run(application(settings), name=APP)
+
+
+def _start_ray(settings: ServeSettings, folder: str) -> None:
+    """Ray gives its agents 15 seconds (ray#65983), too little on a busy machine: try again then."""
+    for attempts_left in range(RAY_ATTEMPTS - 1, -1, -1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=settings.replicas * _cpus(settings),
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                namespace=APP,
+                logging_level=logging.ERROR,
+                _temp_dir=folder,
+            )
+            return
+        except Exception:
+            if not attempts_left:
+                raise
+            log.event("ray_start_failed", attempts_left=attempts_left)
 
 
 def _stop() -> None:

@@ -45,11 +45,12 @@ class Server:
 
     def __enter__(self) -> Self:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.first_line = line.decode()
-            if self.first_line.startswith("Serving "):
-                return self
-        raise AssertionError(f"it never served: {self.log()}")
+        self.first_line = self.process.stdout.readline().decode()
+        if self.first_line.startswith("Serving "):
+            return self
+        log = self.log()
+        self.__exit__(None, None, None)
+        raise AssertionError(f"it never served: {self.first_line}{log}")
 
     def __exit__(
         self,

@@ -1,6 +1,7 @@
 """`seq2serve serve --ray`: a Ray of its own, one address for all models, nothing left behind."""
 
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -32,9 +33,9 @@ def test_two_models_behind_one_address(tmp_path: Path) -> None:
         _finishes_what_it_accepted(server)
         assert server.wait() == 0
     assert processes_with(str(private)) == []
-    assert list(private.iterdir()) == []
-    assert not (tmp_path / ".ray").exists()
-    private.rmdir()
+    assert list(private.glob("seq2serve-ray-*")) == []
+    assert not (tmp_path / ".ray").exists()  # where Ray would have kept a token
+    shutil.rmtree(private)
 
 
 def _answers(server: Server) -> None:
@@ -61,6 +62,20 @@ def _is_alone_on_its_port(server: Server, bundle: str) -> None:
     done = seq2serve("serve", bundle, "--ray", "--port", str(server.port))
     assert done.returncode == 2
     assert f"cannot listen on 127.0.0.1:{server.port}" in done.stderr
+
+
+def test_ray_needs_to_know_its_port(tmp_path: Path) -> None:
+    bundle = write_echo_bundle(tmp_path / "echo").folder
+    done = seq2serve("serve", str(bundle), "--ray", "--port", "0")
+    assert done.returncode == 2
+    assert "port 0" in done.stderr
+
+
+def test_a_bad_bundle_is_reported_before_ray_starts(tmp_path: Path) -> None:
+    done = seq2serve("serve", str(tmp_path / "none"), "--ray", "--port", str(free_port()))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "no such bundle folder" in done.stderr
 
 
 def _finishes_what_it_accepted(server: Server) -> None:

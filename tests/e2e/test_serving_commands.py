@@ -113,7 +113,7 @@ def test_a_missing_file_is_refused_by_name(bundle: Path, tmp_path: Path) -> None
 def served(monkeypatch: pytest.MonkeyPatch) -> list[ServeSettings]:
     """What `serve` would have served."""
     seen: list[ServeSettings] = []
-    monkeypatch.setattr(embedded, "run", lambda settings: seen.append(settings) or 0)
+    monkeypatch.setattr(embedded, "run", seen.append)
     return seen
 
 
