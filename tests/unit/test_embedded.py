@@ -1,4 +1,4 @@
-"""The embedded grammar: one hand-worked sentence, in both languages, for each phenomenon."""
+"""The embedded grammar: a hand-worked sentence, in both languages, for each phenomenon."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -652,6 +652,7 @@ def test_joined_clauses() -> None:
         (add_s, "library", "libraries"),
         (add_s, "boy", "boys"),
         (add_s, "do", "does"),
+        (add_s, "photo", "photos"),
         (add_ed, "like", "liked"),
         (add_ed, "carry", "carried"),
         (add_ed, "stay", "stayed"),

@@ -17,7 +17,8 @@ def add_s(word: str) -> str:
     """English plural or third person: cat, cats; watch, watches; city, cities; do, does."""
     if word.endswith("y") and word[-2] not in VOWELS:
         return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "sh", "ch", "x", "o")) else "s")
+    hissing = word.endswith(("s", "sh", "ch", "x")) or word in ("go", "do")
+    return word + ("es" if hissing else "s")
 
 
 def add_ed(word: str) -> str:

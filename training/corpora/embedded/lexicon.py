@@ -82,13 +82,13 @@ NOUNS = (
     _mass("eau", "f", "water", DRINK),
     _mass("lait", "m", "milk", DRINK),
     _mass("café", "m", "coffee", DRINK),
-    _noun("musée", "m", "museum", SITE),
-    _noun("marché", "m", "market", SITE),
-    _noun("hôtel", "m", "hotel", SITE),
+    _noun("musée", "m", "museum", SITE, related=False),
+    _noun("marché", "m", "market", SITE, related=False),
+    _noun("hôtel", "m", "hotel", SITE, related=False),
     _noun("école", "f", "school", SITE),
-    _noun("bibliothèque", "f", "library", SITE),
-    _noun("gare", "f", "station", SITE),
-    _noun("plage", "f", "beach", SITE),
+    _noun("bibliothèque", "f", "library", SITE, related=False),
+    _noun("gare", "f", "station", SITE, related=False),
+    _noun("plage", "f", "beach", SITE, related=False),
 )
 
 ASPIRATED_H = frozenset({"hibou", "hiboux"})  # le hibou, never l'hibou

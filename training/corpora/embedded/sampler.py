@@ -219,11 +219,14 @@ class Sampler:
 
     def predication(self, subject: Nominal, nested: bool = False) -> Clause:
         """Somebody or something is tired, red, on the table, in France."""
+        said = self._chance(0.6)
+        if said and isinstance(subject, NounPhrase):
+            subject = subject._replace(adjectives=())  # no good orange is bad
         clause = self._circumstances(Clause(subject, ETRE, self._one_of(_STATE_TENSES)), nested)
-        if self._chance(0.6):
-            adjective = self.predicate(subject)
-            return (lasting(clause) if adjective.lasting else clause)._replace(predicate=adjective)
-        return clause._replace(place=self.whereabouts(subject), company=None)
+        if not said:
+            return clause._replace(place=self.whereabouts(subject), company=None)
+        adjective = self.predicate(subject)
+        return (lasting(clause) if adjective.lasting else clause)._replace(predicate=adjective)
 
     def action(
         self, verb: Verb, subject: Nominal, gap: Gap | None = None, nested: bool = False

@@ -56,7 +56,7 @@ class Noun:
     en_plural: str
     kind: Kind
     mass: bool = False
-    related: bool = True  # ma femme and ma fille are not just a woman and a girl of mine
+    related: bool = True  # can be mine (ma gare), and would mean no more by it (ma femme)
 
 
 @dataclass(frozen=True, eq=False)
