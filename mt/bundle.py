@@ -126,15 +126,14 @@ def open(folder: Path) -> Bundle:  # read as `bundle.open(path)`
         BundleError: one line naming every missing, changed or foreign file, or the unknown schema.
     """
     manifest = _read_manifest(folder)
-    problems = _file_problems(folder, manifest)
-    if problems:
-        raise BundleError(f"{folder}: {'; '.join(problems)}; export it again or copy it whole")
+    _refuse(folder, _inconsistencies(manifest))
+    try:
+        problems = _file_problems(folder, manifest)
+    except OSError as error:
+        raise BundleError(f"{error.filename} cannot be read ({error.strerror})") from None
+    _refuse(folder, problems)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
-    if tokenizer.vocab_size != manifest.vocab_size:
-        raise BundleError(
-            f"{folder}: {TOKENIZER} has {tokenizer.vocab_size} pieces, "
-            f"the manifest says {manifest.vocab_size}; export it again"
-        )
+    _refuse(folder, _misfits(tokenizer, manifest))
     return Bundle(folder, manifest, tokenizer)
 
 
@@ -153,6 +152,8 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
         checked = Manifest.model_validate({**manifest, "files": entries})
     except ValidationError as error:
         raise BundleError(f"{folder}: {describe(error)}") from None
+    _refuse(folder, _inconsistencies(checked))
+    _refuse(folder, _misfits(Tokenizer(files[TOKENIZER]), checked))
     text = json.dumps(checked.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
     try:
         _replace_folder(folder, {**files, MANIFEST: text.encode()})
@@ -210,7 +211,7 @@ def _read_manifest(folder: Path) -> Manifest:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{folder} lacks {MANIFEST}; it is not a bundle") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise BundleError(f"{path} is not readable JSON; export the bundle again") from None
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
@@ -219,29 +220,37 @@ def _read_manifest(folder: Path) -> Manifest:
             "export it again with this version"
         )
     try:
-        manifest = Manifest.model_validate(values)
+        return Manifest.model_validate(values)
     except ValidationError as error:
         raise BundleError(f"{path}: {describe(error)}") from None
-    _check_consistent(folder, manifest)
-    return manifest
 
 
-def _check_consistent(folder: Path, manifest: Manifest) -> None:
-    """What the schema alone cannot say."""
+def _refuse(folder: Path, problems: list[str]) -> None:
+    if problems:
+        raise BundleError(f"{folder}: {'; '.join(problems)}; export it again or copy it whole")
+
+
+def _inconsistencies(manifest: Manifest) -> list[str]:
+    """What the schema alone cannot say, one phrase each."""
+    problems = []
     ids = tuple(manifest.special_ids.model_dump().values())
     if ids != SPECIAL_IDS:
-        raise BundleError(f"{folder}: special ids are {ids}, expected {SPECIAL_IDS}")
+        problems.append(f"special ids are {ids}, expected {SPECIAL_IDS}")
     if manifest.default_precision not in manifest.graphs:
-        raise BundleError(f"{folder}: no graphs for precision {manifest.default_precision}")
-    named = {TOKENIZER, MODEL_CARD}
-    for graphs in manifest.graphs.values():
-        named |= {graphs.encoder, graphs.step}
-    unlisted = sorted(named - manifest.files.keys())
-    if unlisted:
-        raise BundleError(f"{folder}: {MANIFEST} does not list {', '.join(unlisted)}")
-    outside = sorted(name for name in manifest.files if Path(name).name != name)
-    if outside:
-        raise BundleError(f"{folder}: file names must have no folder: {', '.join(outside)}")
+        problems.append(f"no graphs for precision {manifest.default_precision}")
+    graphs = {name for pair in manifest.graphs.values() for name in (pair.encoder, pair.step)}
+    unlisted = {TOKENIZER, MODEL_CARD, *graphs} - manifest.files.keys()
+    problems += [f"{MANIFEST} does not list {name}" for name in sorted(unlisted)]
+    for name in sorted(manifest.files):
+        if Path(name).name != name or name in ("", "..", MANIFEST):
+            problems.append(f"{name!r} cannot be the name of a file in it")
+    return problems
+
+
+def _misfits(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
+    """Whether tokenizer and graphs speak of the same ids."""
+    pieces, ids = tokenizer.vocab_size, manifest.vocab_size
+    return [f"{TOKENIZER} has {pieces} pieces, the graphs {ids}"] if pieces != ids else []
 
 
 def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
