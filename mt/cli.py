@@ -4,7 +4,6 @@ Verbs are entry points, so that `seq2serve serve` never imports torch and `seq2s
 imports Ray, and neither half imports the other.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
@@ -24,7 +23,7 @@ class Verbs(click.Group):
         return sorted(_verbs())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one verb; a library it lacks becomes advice."""
+        """Load one verb; one that lacks a library becomes advice, so that help lists it still."""
         entry = _verbs().get(cmd_name)
         if entry is None:
             return None
@@ -34,22 +33,37 @@ class Verbs(click.Group):
             if str(error.name).partition(".")[0] in _EXTRAS:  # ours: a broken installation
                 raise
             extra = _EXTRAS[entry.module.partition(".")[0]]
-            raise click.ClickException(
-                f"{cmd_name} needs {error.name}: pip install 'seq2serve[{extra}]'"
-            ) from None
+            return _advice(cmd_name, f"needs {error.name}: pip install 'seq2serve[{extra}]'")
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.value} is not a command")
         return command
+
+
+def _advice(verb: str, advice: str) -> click.Command:
+    """A verb that takes anything and only says what it needs."""
+
+    def refuse() -> None:
+        raise click.ClickException(f"{verb} {advice}")
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(verb, anything, refuse, help=advice, add_help_option=False)
 
 
 def _verbs() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group="seq2serve.verbs")}
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(version("seq2serve"), prog_name="seq2serve")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """From a parallel corpus to a translator in production."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,9 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(error.format_message())
     except click.exceptions.Abort:
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     sys.exit(code if isinstance(code, int) else 0)
 
 
