@@ -64,20 +64,6 @@ def _is_alone_on_its_port(server: Server, bundle: str) -> None:
     assert f"cannot listen on 127.0.0.1:{server.port}" in done.stderr
 
 
-def test_ray_needs_to_know_its_port(tmp_path: Path) -> None:
-    bundle = write_echo_bundle(tmp_path / "echo").folder
-    done = seq2serve("serve", str(bundle), "--ray", "--port", "0")
-    assert done.returncode == 2
-    assert "port 0" in done.stderr
-
-
-def test_a_bad_bundle_is_reported_before_ray_starts(tmp_path: Path) -> None:
-    done = seq2serve("serve", str(tmp_path / "none"), "--ray", "--port", str(free_port()))
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "no such bundle folder" in done.stderr
-
-
 def _finishes_what_it_accepted(server: Server) -> None:
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(server.translate, model="slow")
