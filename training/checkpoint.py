@@ -107,7 +107,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     try:
         facts = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        for name, expected in facts["sha256"].items():
+        for name, expected in dict(facts["sha256"]).items():
             if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
                 raise CheckpointError(f"{folder}: {name} was changed (sha256 differs)")
         return Checkpoint(

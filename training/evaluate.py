@@ -185,7 +185,7 @@ def _score(
 
 def _moses(language: str) -> tuple[Callable[[str], str], str]:
     try:
-        import sacremoses  # type: ignore[import-untyped]
+        import sacremoses
     except ModuleNotFoundError:
         raise ConfigError(
             "lower-cased tokenised BLEU needs sacremoses: pip install sacremoses"

@@ -29,7 +29,7 @@ class PlateauState:
     """What the plateau rule remembers; it is part of every checkpoint."""
 
     factor: float = 1.0
-    best: float = -math.inf
+    best: float | None = None
     bad_evaluations: int = 0
 
 
@@ -60,7 +60,7 @@ class Schedule:
     def observe(self, score: float) -> None:
         """Tell the plateau rule one validation score (higher is better)."""
         plateau = self.plateau
-        if score > plateau.best:
+        if plateau.best is None or score > plateau.best:
             plateau.best, plateau.bad_evaluations = score, 0
             return
         plateau.bad_evaluations += 1

@@ -1,0 +1,53 @@
+"""Budgets, early stopping and the choice of checkpoints."""
+
+import pytest
+
+from mt.config import validate
+from mt.errors import ConfigError
+from training.budget import Evaluation, RunState, TrainingConfig, progress, stop_reason
+
+
+def state_with(*scores: float, **fields: float) -> RunState:
+    history = [Evaluation(10 * (i + 1), score) for i, score in enumerate(scores)]
+    return RunState(history=history, **fields)  # type: ignore[arg-type]
+
+
+def test_a_budget_is_required() -> None:
+    with pytest.raises(ConfigError, match="max_updates, max_minutes, max_epochs"):
+        validate({}, TrainingConfig, "recipe")
+
+
+def test_the_first_limit_reached_counts() -> None:
+    config = TrainingConfig(max_updates=100, max_minutes=2, max_epochs=4)
+    state = RunState(update=10, seconds=30.0, epoch=1, position=5, per_epoch=10)
+    assert progress(state, config) == pytest.approx(0.375)  # 1.5 of 4 epochs
+    state.seconds = 60.0
+    assert progress(state, config) == 0.5  # one of two minutes
+
+
+def test_progress_never_passes_one() -> None:
+    assert progress(RunState(update=12), TrainingConfig(max_updates=10)) == 1.0
+
+
+def test_a_spent_budget_stops() -> None:
+    config = TrainingConfig(max_updates=10)
+    assert stop_reason(RunState(update=9), config, None) is None
+    assert stop_reason(RunState(update=10), config, None) == "the budget is spent"
+
+
+def test_patience_counts_evaluations_since_the_best() -> None:
+    config = TrainingConfig(max_updates=1000)
+    assert stop_reason(state_with(1.0, 3.0, 2.0), config, 2) is None
+    reason = stop_reason(state_with(1.0, 3.0, 2.0, 2.9), config, 2)
+    assert reason == "no better validation score in 2 evaluations"
+    assert stop_reason(state_with(1.0, 3.0, 2.0, 2.9), config, None) is None
+    assert stop_reason(RunState(), config, 1) is None
+
+
+def test_best_and_last_checkpoints() -> None:
+    state = state_with(1.0, 3.0, 2.0, 3.0, 0.5)
+    assert [e.update for e in state.best(3)] == [40, 20, 30]
+    best = TrainingConfig(max_updates=1, average="best", average_count=2)
+    last = TrainingConfig(max_updates=1, average="last", average_count=2)
+    assert [e.update for e in state.to_average(best)] == [40, 20]
+    assert [e.update for e in state.to_average(last)] == [40, 50]

@@ -1,0 +1,34 @@
+"""What a person sees of a long step."""
+
+import pytest
+
+from training.console import Progress, clock, say
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (3725, "1:02:05")]
+)
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_say_writes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    say("hello")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "hello\n")
+
+
+def test_a_log_file_gets_a_line_every_thirty_seconds_with_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("training.console.time.monotonic", lambda: now)
+    with Progress("tiny", share=0.5) as bar:
+        for share in (0.51, 0.55, 0.6, 0.61):
+            now += 20.0
+            bar.update(share, "loss 2.50")
+    # 40 seconds for a tenth: nine more of them; the line before came after 40 seconds, at 0.55
+    assert capsys.readouterr().err.splitlines() == [
+        "tiny  55%, loss 2.50, 6:00 left",
+        "tiny  61%, loss 2.50, 4:44 left",
+    ]

@@ -1,0 +1,128 @@
+"""Recipes: strict, with addresses; what may change under a checkpoint and what may not."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import training.recipe
+from mt.errors import ConfigError
+from tests.tiny_run import recipe_values, tiny_recipe
+from training.recipe import Recipe, differing_keys, fingerprint, load_recipe, to_values, to_yaml
+
+SHIPPED = sorted((Path(training.recipe.__file__).parent / "recipes").glob("*.yaml"))
+
+
+def written(tmp_path: Path, **sections: object) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe_values(tmp_path) | sections), encoding="utf-8")
+    return path
+
+
+def test_some_recipes_ship() -> None:
+    assert {"multi30k-en-de-transformer-s", "multi30k-en-de-gru-s"} <= {p.stem for p in SHIPPED}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_recipe_loads_and_its_name_is_the_file_s(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert path.stem.endswith(recipe.name)
+
+
+def test_a_recipe_survives_yaml(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(to_yaml(recipe), encoding="utf-8")
+    assert load_recipe(tmp_path / "recipe.yaml") == recipe
+
+
+def test_overrides_reach_any_key(tmp_path: Path) -> None:
+    overrides = ["optimizer.betas=[0.8, 0.9]", "training.max_minutes=2.5", "seed=3"]
+    recipe = load_recipe(written(tmp_path), overrides)
+    assert recipe.optimizer.betas == (0.8, 0.9)
+    assert recipe.training.max_minutes == 2.5
+    assert recipe.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("optimizer.learning_rat", 1),
+        ("model.d_modell", 1),
+        ("evaluation.search.beam", 1),
+        ("corpus.cleaning.ratio", 1),
+        ("colour", "red"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_file_and_dotted_path(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    path = written(tmp_path)
+    with pytest.raises(ConfigError) as refusal:
+        load_recipe(path, [f"{key}={value}"])
+    message = str(refusal.value)
+    assert message.startswith(f"{path}: ")
+    assert key.rpartition(".")[2] in message
+    assert key.partition(".")[0] in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "optimizer.learning_rate=0",
+        "optimizer.learning_rate=fast",
+        "loss.label_smoothing=1",
+        "schedule.curve=square",
+        "batching.max_tokens=-1",
+        "evaluation.search.beam_size=0",
+        "training.device=tpu",
+        "name=../elsewhere",
+        "seed=-1",
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_dotted_path(tmp_path: Path, override: str) -> None:
+    key = override.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"recipe\.yaml: {key.replace('.', '[.]')}: "):
+        load_recipe(written(tmp_path), [override])
+
+
+def test_every_field_of_our_sections_says_what_it_is() -> None:
+    ours = ("loss", "batching", "optimizer", "schedule", "training", "evaluation")
+    for section in ours:
+        model = Recipe.model_fields[section].annotation
+        assert model is not None
+        for name, field in model.model_fields.items():
+            assert field.description, f"{section}.{name} has no description"
+
+
+def test_budget_machine_and_evaluation_may_change(tmp_path: Path) -> None:
+    old = tiny_recipe(tmp_path)
+    new = tiny_recipe(
+        tmp_path,
+        **{
+            "training.max_updates": 99,
+            "training.threads": 2,
+            "evaluation.every_updates": 3,
+            "name": "other",
+        },
+    )
+    assert fingerprint(old) == fingerprint(new)
+    assert differing_keys(to_values(old), to_values(new)) == []
+
+
+def test_everything_else_may_not(tmp_path: Path) -> None:
+    old = tiny_recipe(tmp_path)
+    changes = {
+        "seed": 8,
+        "model.dropout": 0.3,
+        "optimizer.learning_rate": 0.5,
+        "subwords.vocab_size": 90,
+        "batching.max_tokens": 300,
+        "schedule.warmup_updates": 6,
+        "loss.label_smoothing": 0.0,
+        "corpus.licence": "other",
+    }
+    for key, value in changes.items():
+        new = tiny_recipe(tmp_path, **{key: value})
+        assert fingerprint(old) != fingerprint(new)
+        assert differing_keys(to_values(old), to_values(new)) == [key]
