@@ -96,7 +96,8 @@ def stop_reason(state: RunState, config: TrainingConfig, patience: int | None) -
     if progress(state, config) >= 1:
         return "the budget is spent"
     if patience is not None and state.history:
-        since_best = sum(e.update > state.best(1)[0].update for e in state.history)
+        scores = [evaluation.bleu for evaluation in state.history]
+        since_best = len(scores) - 1 - scores.index(max(scores))
         if since_best >= patience:
             return f"no better validation score in {since_best} evaluations"
     return None

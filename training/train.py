@@ -90,7 +90,7 @@ def fit(s: Session) -> str | None:
             if stop:
                 _save(s)
                 return None
-            loss, norm, tokens = _update(s, step)
+            loss, norm, tokens = update_weights(s, step)
             seconds = time.perf_counter() - began
             state.seconds += seconds
             window.add(loss, norm, tokens, seconds)
@@ -104,7 +104,7 @@ def fit(s: Session) -> str | None:
     raise AssertionError("the stream of updates has no end")
 
 
-def _update(s: Session, step: UpdateBatches) -> tuple[float, float, int]:
+def update_weights(s: Session, step: UpdateBatches) -> tuple[float, float, int]:
     """One update of the weights: loss per target token (nats), gradient norm, target tokens."""
     state, optimizer = s.state, s.recipe.optimizer
     factor = s.schedule.factor(state.update + 1, progress(state, s.recipe.training))

@@ -41,6 +41,7 @@ def test_patience_counts_evaluations_since_the_best() -> None:
     reason = stop_reason(state_with(1.0, 3.0, 2.0, 2.9), config, 2)
     assert reason == "no better validation score in 2 evaluations"
     assert stop_reason(state_with(1.0, 3.0, 2.0, 2.9), config, None) is None
+    assert stop_reason(state_with(0.0, 0.0, 0.0), config, 2) is not None  # equal is not better
     assert stop_reason(RunState(), config, 1) is None
 
 

@@ -1,0 +1,354 @@
+"""A run from its first update to RUN/final: what it leaves, reuses, continues and refuses."""
+
+import fcntl
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import training.train
+from mt.errors import CheckpointError, ConfigError, CorpusError
+from tests.tiny_run import random_pairs, tiny_recipe, write_corpus
+from training.checkpoint import checkpoint_folders, newest_checkpoint, read_checkpoint
+from training.evaluate import translate_sentences
+from training.finish import TrainResult
+from training.interrupts import StopRequest
+from training.loss import batch_loss
+from training.recipe import to_values
+from training.stepper import TorchStepper
+from training.subwords import SubwordsConfig, train_subwords
+from training.train import train
+from training.trained import load_trained
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """`train` sets threads for its process; tests after this module get theirs back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path) -> TrainResult:
+    return train(tiny_recipe(corpus), corpus / "run")
+
+
+@pytest.fixture
+def run(finished: TrainResult, tmp_path: Path) -> Path:
+    """A copy of the finished run that a test may spoil."""
+    return Path(shutil.copytree(finished.run, tmp_path / "run"))
+
+
+def test_a_finished_run_leaves_everything(finished: TrainResult) -> None:
+    run = finished.run
+    final = run / "final"
+    names = {path.name for path in final.iterdir()}
+    assert names == {"model.safetensors", "recipe.yaml", "tokenizer.model", "state.json"}
+    for name in ("recipe.yaml", "tokenizer.model", "metrics.jsonl", "data", "tensorboard"):
+        assert (run / name).exists()
+    state = json.loads((final / "state.json").read_text())
+    assert state["reason"] == "the budget is spent"
+    assert finished.sha256 == state["sha256"]["model.safetensors"]
+    assert [score.metric for score in finished.scores] == ["BLEU", "chrF2"]
+    assert finished.scores[0].test_set == "own:en-de:validation"
+    assert yaml.safe_load((final / "recipe.yaml").read_text())["name"] == "tiny"
+
+
+def test_it_evaluates_on_time_and_at_the_end(finished: TrainResult) -> None:
+    assert [e.update for e in finished.state.history] == [10, 20, 25]
+    assert finished.state.epochs == pytest.approx(25 / finished.state.per_epoch)
+    assert finished.state.update == 25
+
+
+def test_it_learns(finished: TrainResult) -> None:
+    text = (finished.run / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    losses = [line["loss"] for line in lines if line["kind"] == "training"]
+    assert len(losses) == 25
+    assert losses[0] > 3.5
+    assert losses[-1] < losses[0] - 0.8
+
+
+def test_only_the_checkpoints_that_are_needed_are_kept(finished: TrainResult) -> None:
+    folders = checkpoint_folders(finished.run / "checkpoints")
+    best = finished.state.best(1)[0].update
+    assert {int(f.name.removeprefix("update-")) for f in folders} == {best, 20, 25}
+
+
+def test_final_is_the_average_of_the_last_two(finished: TrainResult) -> None:
+    trained = load_trained(finished.run)
+    facts = json.loads((finished.run / "final" / "state.json").read_text())
+    if facts["averaged"] == [20, 25]:
+        parts = [
+            read_checkpoint(finished.run / "checkpoints" / f"update-00000{update}").model_tensors()
+            for update in (20, 25)
+        ]
+        for name, tensor in trained.model.state_dict().items():
+            torch.testing.assert_close(tensor, (parts[0][name] + parts[1][name]) / 2)
+    else:  # the best single one scored higher
+        assert facts["averaged"] == [finished.state.best(1)[0].update]
+    assert facts["scores"][0]["value"] >= finished.state.best(1)[0].bleu - 1e-9
+
+
+def test_a_trained_model_translates_and_a_checkpoint_does_too(finished: TrainResult) -> None:
+    for path in (finished.run, finished.run / "final", finished.run / "checkpoints/update-0000020"):
+        trained = load_trained(path)
+        assert not trained.model.training
+        assert trained.recipe.name == "tiny"
+        stepper = TorchStepper(trained.model, trained.tokenizer.never_emitted())
+        found = translate_sentences(stepper, trained.tokenizer, ["the cat sees a dog"])
+        assert len(found) == 1
+    assert load_trained(finished.run).sha256 == finished.sha256
+    assert [s.metric for s in load_trained(finished.run).scores] == ["BLEU", "chrF2"]
+
+
+def test_the_same_command_again_reuses_it(
+    run: Path, corpus: Path, finished: TrainResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (run / "final" / "state.json").stat().st_mtime_ns
+    again = train(tiny_recipe(corpus), run)
+    assert again.sha256 == finished.sha256
+    assert again.scores == finished.scores
+    assert again.finished
+    assert (run / "final" / "state.json").stat().st_mtime_ns == before
+    assert "already finished: the budget is spent" in capsys.readouterr().err
+    assert "25 updates, the budget is spent; BLEU" in again.summary()
+
+
+def test_a_larger_budget_continues_and_equals_one_long_run(
+    run: Path, corpus: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(corpus, **{"training.max_updates": 30, "evaluation.every_updates": 5})
+    longer = train(recipe, run)
+    assert longer.state.update == 30
+    straight = train(recipe, tmp_path / "straight")
+    last = [read_checkpoint(r / "checkpoints/update-0000030") for r in (run, straight.run)]
+    assert last[0].sha256 == last[1].sha256
+
+
+def test_another_recipe_is_refused_by_its_keys(run: Path, corpus: Path) -> None:
+    changed = tiny_recipe(corpus, **{"model.d_ff": 32, "optimizer.learning_rate": 0.02})
+    with pytest.raises(CheckpointError) as refusal:
+        train(changed, run)
+    assert "differs in model.d_ff, optimizer.learning_rate" in str(refusal.value)
+    assert "another folder" in str(refusal.value)
+    shutil.rmtree(run / "checkpoints")  # what is left in final is protected as well
+    with pytest.raises(CheckpointError, match=r"differs in model\.d_ff"):
+        train(changed, run)
+
+
+def test_another_vocabulary_is_refused(run: Path, corpus: Path) -> None:
+    shutil.rmtree(run / "final")
+    texts = [text for pair in random_pairs(200) for text in pair]
+    other = train_subwords(texts, SubwordsConfig(vocab_size=70))
+    (run / "tokenizer.model").write_bytes(other.model)
+    with pytest.raises(CheckpointError, match="not the vocabulary the checkpoints were trained"):
+        train(tiny_recipe(corpus), run)
+    (run / "tokenizer.model").unlink()
+    with pytest.raises(CheckpointError, match=r"tokenizer\.model is missing"):
+        train(tiny_recipe(corpus), run)
+    with pytest.raises(CheckpointError, match=r"lacks tokenizer\.model"):
+        load_trained(run)
+
+
+def test_another_text_is_refused(run: Path, corpus: Path) -> None:
+    shutil.rmtree(run / "final")
+    path = corpus / "train.de"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before.replace(b"katze", b"kater"))
+        with pytest.raises(CheckpointError, match="trained on other text than own holds now"):
+            train(tiny_recipe(corpus), run)
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(
+    run: Path, corpus: Path, finished: TrainResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run / "final")
+    damaged = run / "checkpoints" / "update-0000025" / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    result = train(tiny_recipe(corpus), run)
+    assert result.sha256 == finished.sha256
+    said = capsys.readouterr().err
+    assert "model.safetensors was changed (sha256 differs); continuing from the one before" in said
+    assert "continuing after update 20" in said
+
+
+def test_a_run_without_a_whole_checkpoint_does_not_start_over(run: Path, corpus: Path) -> None:
+    shutil.rmtree(run / "final")
+    for folder in checkpoint_folders(run / "checkpoints"):
+        (folder / "state.json").unlink()
+    with pytest.raises(CheckpointError, match=r"no whole checkpoint.*to start over"):
+        train(tiny_recipe(corpus), run)
+
+
+def test_leftovers_of_a_killed_writer_are_cleaned(run: Path, corpus: Path) -> None:
+    shutil.rmtree(run / "final")
+    leftover = run / "checkpoints" / ".update-0000099.tmp"
+    leftover.mkdir()
+    train(tiny_recipe(corpus), run)
+    assert not leftover.exists()
+
+
+def test_prepared_data_are_reused_and_remade_when_the_recipe_changes(
+    corpus: Path, tmp_path: Path
+) -> None:
+    shorter = {"training.max_updates": 1}
+    train(tiny_recipe(corpus, **shorter), tmp_path)
+    made = (tmp_path / "data" / "src.ids").stat().st_ino
+    for name in ("checkpoints", "final"):
+        shutil.rmtree(tmp_path / name)
+    train(tiny_recipe(corpus, **shorter), tmp_path)
+    assert (tmp_path / "data" / "src.ids").stat().st_ino == made
+    for name in ("checkpoints", "final"):
+        shutil.rmtree(tmp_path / name)
+    train(tiny_recipe(corpus, **shorter, **{"subwords.vocab_size": 70}), tmp_path)
+    assert (tmp_path / "data" / "src.ids").stat().st_ino != made
+    assert load_trained(tmp_path).tokenizer.vocab_size == 70
+
+
+def test_one_run_is_trained_by_one_process(corpus: Path, tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CheckpointError, match="is being trained by another process"):
+            train(tiny_recipe(corpus), tmp_path)
+
+
+def test_a_file_in_the_run_s_place_is_an_error(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("not a folder")
+    with pytest.raises(CheckpointError, match="cannot be used as a run's folder"):
+        train(tiny_recipe(corpus), tmp_path / "run")
+
+
+def test_an_unknown_validation_split_is_refused_before_any_work(
+    corpus: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"evaluation\.split: own has no split dev, only train"):
+        train(tiny_recipe(corpus, **{"evaluation.split": "dev"}), tmp_path)
+    assert not (tmp_path / "data").exists()
+
+
+def test_pairs_that_are_all_too_long_are_an_error(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"no training pair is left: 200 have more than 2"):
+        train(tiny_recipe(corpus, **{"batching.max_length": 2}), tmp_path)
+
+
+def test_patience_ends_a_run(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"evaluation.every_updates": 2, "evaluation.patience": 3}
+    flat = tiny_recipe(corpus, **changes, **{"optimizer.learning_rate": 1e-12})
+    result = train(flat, tmp_path)
+    assert result.reason == "no better validation score in 3 evaluations"
+    assert result.state.update == 8  # the first score is the best, three more are not better
+
+
+def test_without_a_cadence_every_epoch_is_evaluated(corpus: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(
+        corpus,
+        **{
+            "evaluation.every_updates": None,
+            "training.max_updates": None,
+            "training.max_epochs": 2,
+        },
+    )
+    result = train(recipe, tmp_path)
+    per_epoch = result.state.per_epoch
+    assert [e.update for e in result.state.history] == [per_epoch, 2 * per_epoch]
+
+
+def test_minutes_are_training_minutes(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock that moves 0.5 s at each look, an update takes 0.5 s and evaluation nothing."""
+    now = 0.0
+
+    def tick() -> float:
+        nonlocal now
+        now += 0.5
+        return now
+
+    monkeypatch.setattr("training.train.time.perf_counter", tick)
+    recipe = tiny_recipe(
+        corpus,
+        **{
+            "training.max_updates": None,
+            "training.max_minutes": 0.1,
+            "evaluation.every_updates": None,
+            "evaluation.every_minutes": 0.04,
+        },
+    )
+    result = train(recipe, tmp_path)
+    assert result.state.seconds == pytest.approx(6.0)
+    assert [e.update for e in result.state.history] == [5, 10, 12]
+
+
+def test_a_loss_that_is_not_finite_skips_the_update_and_then_stops_with_advice(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def sometimes_infinite(*arguments: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        loss: torch.Tensor = batch_loss(*arguments)
+        return loss * math.inf if calls in (2, 3) or calls >= 6 else loss
+
+    monkeypatch.setattr(training.train, "batch_loss", sometimes_infinite)
+    recipe = tiny_recipe(corpus, **{"training.max_bad_updates": 2, "evaluation.every_updates": 5})
+    with pytest.raises(ConfigError, match=r"not finite in 3 updates in a row.*learning_rate"):
+        train(recipe, tmp_path)
+    saved, _ = newest_checkpoint(tmp_path / "checkpoints")
+    assert saved is not None
+    assert saved.state.update == 5
+    assert saved.state.bad_updates == 0
+    assert all(torch.isfinite(tensor).all() for tensor in saved.model_tensors().values())
+
+
+def test_a_stop_request_saves_and_the_same_command_ends_the_run(
+    corpus: Path, tmp_path: Path, finished: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StopRequest, "__bool__", lambda self: True)
+    stopped = train(tiny_recipe(corpus), tmp_path)
+    assert not stopped.finished
+    assert stopped.reason == "stopped by a signal"
+    assert "the same command continues" in stopped.summary()
+    monkeypatch.undo()
+    assert train(tiny_recipe(corpus), tmp_path).sha256 == finished.sha256
+
+
+def test_the_gru_trains_and_opens_too(corpus: Path, tmp_path: Path) -> None:
+    gru = {
+        "family": "gru",
+        "embedding_size": 12,
+        "encoder_size": 8,
+        "decoder_size": 16,
+        "attention_size": 8,
+    }
+    recipe = tiny_recipe(corpus, model=gru, **{"training.max_updates": 4})
+    result = train(recipe, tmp_path)
+    trained = load_trained(tmp_path)
+    assert trained.sha256 == result.sha256
+    assert to_values(trained.recipe) == to_values(recipe)
+
+
+def test_bfloat16_trains(corpus: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(corpus, **{"training.precision": "bf16", "training.max_updates": 6})
+    result = train(recipe, tmp_path)
+    weights = read_checkpoint(tmp_path / "checkpoints/update-0000006").model_tensors()
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+    assert result.finished
