@@ -3,9 +3,10 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
+from itertools import chain
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from training.corpora.embedded import EXAMPLE, SPLITS, english, french, generate
 from training.corpora.embedded.sampler import Sampler
+from training.corpora.embedded.syntax import Determiner, Gap, NounPhrase
 from training.corpora.pair import Pair
 
 SIZE = 3_000  # training pairs, enough to show what 20,000 do
@@ -70,6 +72,32 @@ def test_a_sentence_is_as_long_as_it_was_asked(seed: int, fewest: int) -> None:
     src = draw(seed, fewest, fewest + 9).src
     question = src.endswith("?")
     assert (1 if question else fewest) <= len(src.split()) <= fewest + 9
+
+
+def phrases_in(tree: object) -> Iterator[NounPhrase]:
+    """All noun phrases of a tree; its nodes are tuples."""
+    if isinstance(tree, NounPhrase):
+        yield tree
+    if isinstance(tree, tuple):
+        yield from chain.from_iterable(map(phrases_in, tree))
+
+
+@given(seed=seeds)
+@settings(max_examples=100, deadline=None)
+def test_a_relative_clause_agrees_with_its_head(seed: int) -> None:
+    for phrase in phrases_in(Sampler(Random(seed)).sentence(41, 50)):
+        if phrase.relative:
+            gaps = [x for x in (phrase.relative.subject, phrase.relative.object) if type(x) is Gap]
+            assert gaps == [Gap(phrase.features, phrase.noun.kind)]
+
+
+@given(seed=seeds)
+@settings(max_examples=100, deadline=None)
+def test_no_plural_is_asked_of_what_has_none(seed: int) -> None:
+    for phrase in phrases_in(Sampler(Random(seed)).sentence(41, 50)):
+        counted = phrase.determiner in (Determiner.TWO, Determiner.THREE, Determiner.MANY)
+        assert not (phrase.noun.mass and phrase.plural)
+        assert phrase.plural or not counted
 
 
 @pytest.mark.parametrize("pattern", FORBIDDEN_FRENCH)

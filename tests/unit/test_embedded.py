@@ -52,7 +52,7 @@ from training.corpora.embedded.syntax import (
     Sentence,
     There,
 )
-from training.corpora.embedded.words import Tense
+from training.corpora.embedded.words import Kind, Tense
 
 PERFECT, IMPERFECT, FUTURE = Tense.PERFECT, Tense.IMPERFECT, Tense.FUTURE
 NOT, NEVER, NO_LONGER = Negation
@@ -75,7 +75,7 @@ def pronoun(french_subject: str) -> Pronoun:
 
 
 def it(plural: bool = False, feminine: bool = False) -> Pronoun:
-    return Pronoun(Features(3, plural, feminine), human=False)
+    return Pronoun(Features(3, plural, feminine), Kind.OBJECT)
 
 
 def np(noun: str, *adjectives: str, **rest: object) -> NounPhrase:

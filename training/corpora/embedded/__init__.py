@@ -1,6 +1,9 @@
 """The embedded corpus: our own French-English grammar and a generator with a seed.
 
-    lexicon.py -> sampler.py -> syntax.py (a tree) -> french.py, english.py -> orthography.py
+    words.py, inflection.py, lexicon.py      words, and their forms in both languages
+    syntax.py                                the tree of a sentence
+    constraints.py, phrases.py, sampler.py   trees grown by chance
+    french.py, english.py, orthography.py    a tree read aloud and written down
 
 One tree is read aloud in both languages, so a pair always means one thing; and the grammar says
 nothing in French whose English would depend on more than the sentence.

@@ -24,7 +24,7 @@ from training.corpora.embedded.syntax import (
     Sentence,
     There,
     features,
-    is_human,
+    kind_of,
 )
 from training.corpora.embedded.words import EnglishVerb, Frame, Kind, Name, PlaceName, Tense, Verb
 
@@ -112,7 +112,7 @@ def noun_phrase(tree: NounPhrase, bare: bool = False, negated: bool = False) -> 
     noun = tree.noun.en_plural if tree.plural else tree.noun.en
     adjectives = (a.en for a in sorted(tree.adjectives, key=lambda a: a.rank))
     before, after = ("", "") if bare else (determiner(tree, negated), "")
-    if tree.owner and is_human(tree.owner):
+    if tree.owner and kind_of(tree.owner) is Kind.HUMAN:
         before = genitive(nominal(tree.owner))
     elif tree.owner:
         after = f"of {nominal(tree.owner)}"
@@ -156,7 +156,7 @@ def subject(tree: Nominal) -> str:
 
 def object_pronoun(tree: Pronoun) -> str:
     """Me, you, him, her, it, us, them."""
-    if not tree.human and not tree.features.plural:
+    if tree.kind is not Kind.HUMAN and not tree.features.plural:
         return "it"
     return _pronoun(tree, "me you him us you them", "her")
 

@@ -122,8 +122,8 @@ def _adjective(
 
 _before = partial(_adjective, before_noun=True)
 
-ADJECTIVES = (
-    _before("bon", "good", OPINION, HUMAN, TEXT, FOOD, DRINK, SITE, feminine="bonne"),
+ADJECTIVES = (  # un petit ami, une bonne femme mean something else: nobody is small or good
+    _before("bon", "good", OPINION, TEXT, FOOD, DRINK, SITE, feminine="bonne"),
     _before("mauvais", "bad", OPINION, TEXT, FOOD, DRINK, SITE),
     _before(
         *("beau", "beautiful", OPINION, ANIMAL, OBJECT, PROPERTY, TEXT, SITE),
@@ -132,7 +132,7 @@ ADJECTIVES = (
     ),
     _before("joli", "pretty", OPINION, OBJECT, FURNITURE, PROPERTY),
     _before("grand", "big", SIZE, ANIMAL, OBJECT, FURNITURE, PROPERTY, SITE),
-    _before("petit", "small", SIZE, HUMAN, ANIMAL, OBJECT, FURNITURE, PROPERTY, SITE),
+    _before("petit", "small", SIZE, ANIMAL, OBJECT, FURNITURE, PROPERTY, SITE),
     _before("jeune", "young", AGE, HUMAN, ANIMAL),
     _before(
         *("vieux", "old", AGE, HUMAN, ANIMAL, OBJECT, FURNITURE, PROPERTY, TEXT, SITE),

@@ -69,16 +69,17 @@ class Question(Enum):
 
 
 class Pronoun(NamedTuple):
-    """A personal pronoun; `human` tells him and her from it."""
+    """A personal pronoun; the kind tells him and her from it."""
 
     features: Features
-    human: bool = True
+    kind: Kind = Kind.HUMAN
 
 
 class Gap(NamedTuple):
     """The place a relative or question word has left: (la lettre) que Jane a écrite __."""
 
     features: Features
+    kind: Kind = Kind.HUMAN
 
 
 class NounPhrase(NamedTuple):
@@ -173,8 +174,10 @@ def features(nominal: Nominal) -> Features:
     return nominal.features
 
 
-def is_human(nominal: Nominal) -> bool:
-    """Whether English says who, him and her of it."""
+def kind_of(nominal: Nominal) -> Kind:
+    """What a nominal stands for."""
     if isinstance(nominal, NounPhrase):
-        return nominal.noun.kind is Kind.HUMAN
-    return isinstance(nominal, Name) or (isinstance(nominal, Pronoun) and nominal.human)
+        return nominal.noun.kind
+    if isinstance(nominal, PlaceName):
+        return Kind.SITE
+    return nominal.kind if isinstance(nominal, Gap | Pronoun) else Kind.HUMAN
