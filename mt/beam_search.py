@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mt.constraints import Constraints, repeated
+from mt.constraints import UNCONSTRAINED, Constraints, repeated
 from mt.errors import ConfigError, EngineError, InputError
 from mt.hypothesis import History, Hypothesis, Survivors
 from mt.running_sentence import Ending, Finished, Job, RunningSentence
@@ -38,6 +38,7 @@ _SENTENCE = np.dtype(
         ("min_length", np.int64),
         ("prefix_length", np.int64),
         ("no_repeat_ngram", np.int64),
+        ("constrained", np.bool_),  # by any of these three
         ("needs_attention", np.bool_),
         ("longest_norm", np.float64),
         ("to_beat", np.float64),  # score of the worst of its n best so far, -inf until there are n
@@ -146,9 +147,13 @@ class RunningBatch:
     def _record(self, job: Job, slot: int) -> tuple[object, ...]:
         """The fields of a sentence that begins now, in the order of _SENTENCE."""
         options, limit = job.options, self._limit(job)
-        lengths = (0, limit, options.min_length, len(options.prefix), options.no_repeat_ngram)
+        constraints = (options.min_length, len(options.prefix), options.no_repeat_ngram)
         scores = (options.needs_attention, options.norm(limit), -np.inf)
-        return (slot, options.beam_size, *lengths, *scores, len(self._history))
+        return (
+            *(slot, options.beam_size, 0, limit),
+            *(*constraints, any(constraints)),
+            *(*scores, len(self._history)),
+        )
 
     def _of_rows(self, name: str) -> npt.NDArray[Any]:
         """A field of each row's sentence, (rows,)."""
@@ -157,6 +162,8 @@ class RunningBatch:
 
     def _constraints(self) -> Constraints:
         """What the rows may not, or must, continue with at this step."""
+        if not self._sentences["constrained"].any():
+            return UNCONSTRAINED
         length, sizes = self._of_rows("length"), self._of_rows("no_repeat_ngram")
         forced = np.full(self.rows, -1)
         for row in np.flatnonzero(length < self._of_rows("prefix_length")).tolist():
@@ -201,7 +208,7 @@ class RunningBatch:
     def _end_stuck(self, log_probs: Sums) -> None:
         """A row that nothing may continue ends as it is, unfinished."""
         step = len(self._history) - 1
-        for row in self._rows[np.isneginf(log_probs).all(axis=1)]:
+        for row in self._rows[log_probs.max(axis=1) == -np.inf]:
             sentence = int(row["sentence"])
             length = int(self._sentences["length"][sentence])
             ending = Ending(float(row["log_prob"]), False, length, step, int(row["back"]))

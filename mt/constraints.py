@@ -48,6 +48,12 @@ class Constraints:
         return ids, constrained
 
 
+UNCONSTRAINED = Constraints(
+    too_early=np.zeros(1, np.bool_), repeated=np.empty((1, 0), np.int64), forced=np.full(1, -1)
+)
+"""No row is constrained, however many there are."""
+
+
 def repeated(tokens: Ids, sizes: Ids) -> Ids:
     """The ids that would repeat an n-gram a row already holds, (rows, longest), -1 for none.
 
