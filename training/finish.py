@@ -16,7 +16,7 @@ from training.checkpoint import (
 from training.console import say
 from training.models.seq2seq import Seq2Seq
 from training.prepare import Prepared
-from training.recipe import Recipe, to_values
+from training.recipe import Recipe, to_values, with_defaults
 from training.tensors import Tensors, load_model_tensors
 from training.trained import read_final, write_final
 from training.validation import validation_scores
@@ -55,7 +55,7 @@ class TrainResult:
 def finished_result(recipe: Recipe, run: Path) -> TrainResult | None:
     """The result of a run that ended with this very recipe, or None."""
     final = read_final(run)
-    if final is None or final.origin.recipe != to_values(recipe):
+    if final is None or with_defaults(final.origin.recipe) != to_values(recipe):
         return None
     say(f"{run} is already finished: {final.facts['reason']}")
     return _result(run, final)

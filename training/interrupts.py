@@ -1,10 +1,13 @@
 """Ctrl-C and SIGTERM ask for a stop; the loop ends its update, saves, and says how to go on."""
 
+import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NOTICE = b"\nstopping: this update is finished and saved first (again: stop at once)\n"
 
 
 class StopRequest:
@@ -33,6 +36,7 @@ class StopRequest:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self._requested = True
         self._give_back()
+        os.write(sys.stderr.fileno(), _NOTICE)  # print is not safe inside a signal handler
 
     def _give_back(self) -> None:
         for number, handler in self._before.items():

@@ -1,6 +1,7 @@
 """Before the first update: corpus to subwords to token ids, each made once and then reused."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from mt.errors import CheckpointError, ConfigError
 from mt.tokenizer import Tokenizer
 from training.checkpoint import Origin
-from training.console import say
+from training.console import Progress, say
 from training.corpora.corpus import Corpus, open_corpus
 from training.corpora.pair import Pair
 from training.dataset import TokenDataset, prepare_dataset, read_facts
@@ -52,7 +53,7 @@ def prepare(recipe: Recipe, run: Path, started: Origin | None) -> Prepared:
     _check_same_corpus(run, corpus, started)
     tokenizer = _tokenizer(recipe, run, corpus, made_from, started)
     dataset = prepare_dataset(
-        run / DATA, corpus.train_pairs(), tokenizer, recipe.batching.max_length, made_from
+        run / DATA, _watched(corpus), tokenizer, recipe.batching.max_length, made_from
     )
     facts = dataset.facts
     say(
@@ -61,6 +62,16 @@ def prepare(recipe: Recipe, run: Path, started: Origin | None) -> Prepared:
     )
     origin = Origin(to_values(recipe), corpus.sha256, sha256_of(tokenizer))
     return Prepared(corpus, validation, tokenizer, dataset, origin)
+
+
+def _watched(corpus: Corpus) -> Iterator[Pair]:
+    """The training pairs, with a bar; the pass that learned subwords may have counted them."""
+    total = corpus.report.kept if corpus.report else 0
+    with Progress("encoding pairs") as bar:
+        for number, pair in enumerate(corpus.train_pairs(), start=1):
+            if number % 1000 == 0:
+                bar.update(min(number / total, 1.0) if total else 0.0, f"{number:,} pairs")
+            yield pair
 
 
 def sha256_of(tokenizer: Tokenizer) -> str:

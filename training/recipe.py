@@ -1,13 +1,11 @@
 """A recipe: everything that makes a run reproducible, in one YAML file."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mt.config import Strict, load_yaml
 from training.batching import BatchingConfig
@@ -60,17 +58,19 @@ def to_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(to_values(recipe), sort_keys=False, allow_unicode=True)
 
 
-def fingerprint(recipe: Recipe) -> str:
-    """SHA-256 of all that must stay the same while a run is continued.
-
-    Budget, machine and evaluation may change between two sittings; the rest may not.
-    """
-    fixed = _fixed(to_values(recipe))
-    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a stored recipe, completed by keys that were added since with their defaults."""
+    try:
+        return to_values(Recipe.model_validate(values))
+    except ValidationError:
+        return dict(values)
 
 
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Dotted keys of two recipes' values that differ and must not while a run is continued."""
+    """Dotted keys of two recipes' values that differ and must not while a run is continued.
+
+    Budget, machine and evaluation may change between two sittings; the rest may not.
+    """
     before, after = _flat(_fixed(old)), _flat(_fixed(new))
     keys = sorted(before.keys() | after.keys())
     return [key for key in keys if before.get(key) != after.get(key)]

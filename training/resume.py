@@ -9,7 +9,7 @@ from mt.errors import CheckpointError
 from training.checkpoint import CHECKPOINTS, Checkpoint, newest_checkpoint
 from training.console import say
 from training.durable_files import remove_leftovers
-from training.recipe import Recipe, differing_keys, to_values
+from training.recipe import Recipe, differing_keys, to_values, with_defaults
 from training.trained import read_final
 
 
@@ -17,8 +17,10 @@ from training.trained import read_final
 def locked(run: Path) -> Iterator[None]:
     """Own a run's folder; the lock ends with the process, however that ends.
 
+    What the disk refuses meanwhile is an error of the run.
+
     Raises:
-        CheckpointError: another process owns it, or it cannot be made.
+        CheckpointError: another process owns it, or it cannot be written.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,13 @@ def locked(run: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CheckpointError(f"{run} is being trained by another process") from None
-        yield
+        try:
+            yield
+        except OSError as error:
+            where = error.filename or run
+            raise CheckpointError(
+                f"{where}: {error.strerror or error}; mend that and train again to continue"
+            ) from None
 
 
 def checkpoint_to_continue(recipe: Recipe, run: Path) -> Checkpoint | None:
@@ -58,7 +66,7 @@ def checkpoint_to_continue(recipe: Recipe, run: Path) -> Checkpoint | None:
 
 
 def _check_same_recipe(recipe: Recipe, run: Path, found: Checkpoint) -> None:
-    differing = differing_keys(found.origin.recipe, to_values(recipe))
+    differing = differing_keys(with_defaults(found.origin.recipe), to_values(recipe))
     if differing:
         raise CheckpointError(
             f"{run} was trained with another recipe, which differs in {', '.join(differing)}; "

@@ -10,7 +10,11 @@ from mt.config import Strict
 
 
 class ScheduleConfig(Strict):
-    """The curve of the learning rate; its peak is `optimizer.learning_rate`."""
+    """The curve of the learning rate; its peak is `optimizer.learning_rate`.
+
+    Linear and cosine follow the share of the budget that is spent, so with a budget in minutes two
+    runs differ by what their machines manage in that time.
+    """
 
     curve: Literal["inverse-sqrt", "linear", "cosine", "plateau", "constant"] = Field(
         "inverse-sqrt",

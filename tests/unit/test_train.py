@@ -236,6 +236,12 @@ def test_a_file_in_the_run_s_place_is_an_error(corpus: Path, tmp_path: Path) -> 
         train(tiny_recipe(corpus), tmp_path / "run")
 
 
+def test_what_the_disk_refuses_is_one_clear_error(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: Is a directory; mend that"):
+        train(tiny_recipe(corpus), tmp_path)
+
+
 def test_an_unknown_validation_split_is_refused_before_any_work(
     corpus: Path, tmp_path: Path
 ) -> None:
