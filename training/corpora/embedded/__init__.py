@@ -65,9 +65,15 @@ def generate(split: str, seed: int = 1, train_pairs: int = 20_000) -> Iterator[P
     held_out = _held_out(seed)
     if split in held_out:
         return iter(held_out[split])
+    return iter(_training(seed, train_pairs))
+
+
+@lru_cache(maxsize=1)  # one run reads it several times: subwords, token ids, checksum
+def _training(seed: int, train_pairs: int) -> tuple[Pair, ...]:
+    """The training split, without what is held out."""
     random = Random(f"training, seed {seed}")  # noqa: S311
-    seen = set(EXAMPLE).union(*chain(*held_out.values()))
-    return islice(_new_pairs(random, _training_bands(random), seen), train_pairs)
+    seen = set(EXAMPLE).union(*chain(*_held_out(seed).values()))
+    return tuple(islice(_new_pairs(random, _training_bands(random), seen), train_pairs))
 
 
 @lru_cache(maxsize=2)
