@@ -82,7 +82,7 @@ def test_a_second_signal_cuts_requests_off(doomed: Server) -> None:
     assert "Traceback" not in doomed.log()
 
 
-def test_ctrl_c_on_an_idle_doomed(doomed: Server) -> None:
+def test_ctrl_c_on_an_idle_server(doomed: Server) -> None:
     doomed.process.send_signal(signal.SIGINT)
     assert doomed.wait() == 0
     assert "Traceback" not in doomed.log()

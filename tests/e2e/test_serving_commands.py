@@ -1,5 +1,8 @@
 """`seq2serve translate` and the flags of `seq2serve serve`, without a server."""
 
+import io
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mt.errors import BundleError, ConfigError, InputError, MTError
-from serving import cli, embedded
-from serving.settings import ServeSettings
+from mt.search_options import SearchOptions
+from serving import cli, embedded, lines
+from serving.settings import EngineSettings, ServeSettings
 from tests.echo_bundle import write_echo_bundle
 
 LINES = "Jane visite Africa.\n\nHello. Hello world.\n   \n"
@@ -107,6 +111,19 @@ def test_a_missing_file_is_refused_by_name(bundle: Path, tmp_path: Path) -> None
     result = translate(bundle, tmp_path / "none.txt")
     assert result.exit_code == 2
     assert "none.txt" in result.stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_for_people_only(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    options = SearchOptions(beam_size=1)
+    lines.translate(bundle, EngineSettings(), options, [b"Jane.\n"] * 3, batch=2, scores=False)
+    assert re.fullmatch(r"\r2 lines, [\d.]+/s \r3 lines, [\d.]+/s \n", terminal.getvalue())
 
 
 @pytest.fixture
