@@ -88,7 +88,13 @@ def test_all_bad_bundles_are_reported_and_nothing_stays_open(
     write_echo_bundle(tmp_path / "good")
     (tmp_path / "empty").mkdir()
     closed: list[str] = []
-    monkeypatch.setattr(Translator, "close", lambda self: closed.append(self.manifest.name))
+    close = Translator.close
+
+    def noted_close(translator: Translator) -> None:
+        closed.append(translator.manifest.name)
+        close(translator)
+
+    monkeypatch.setattr(Translator, "close", noted_close)
     settings = settings_of(tmp_path / "empty", tmp_path / "good", tmp_path / "missing")
     for open_all in (Models.open, check):
         with pytest.raises(BundleError) as caught:
