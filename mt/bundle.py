@@ -26,6 +26,7 @@ TOKENIZER = "tokenizer.model"
 MODEL_CARD = "MODEL_CARD.md"
 SCHEMA_VERSION: Literal[1] = 1
 GRAPH_VERSION: Literal[1] = 1
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"  # safe in an address, a log and a file name
 
 
 class FileEntry(Strict):
@@ -75,7 +76,7 @@ class Manifest(Strict):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     graph_version: Literal[1] = Field(GRAPH_VERSION, description="names and axes of the graphs")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    name: str = Field(pattern=NAME_PATTERN)
     family: Literal["gru", "transformer"]
     source_language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
     target_language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")

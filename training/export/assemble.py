@@ -2,15 +2,18 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
 
 from mt import bundle as bundles
-from mt.bundle import Bundle, Data, Manifest, SpecialIds
-from mt.errors import ConfigError
+from mt.bundle import NAME_PATTERN, Bundle, Data, Manifest, SpecialIds
+from mt.config import Strict, validate
 from mt.stepper import runtime
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 from training.console import Progress
@@ -24,13 +27,14 @@ from training.export.quantize import Quantization, Sentence, quantize
 from training.export.signature import Limits, file_names
 from training.model_card import model_card
 from training.models.seq2seq import count_parameters
-from training.precision import use_threads
 from training.prepare import DATA
 from training.recipe import to_values
 from training.stepper import TorchStepper
 from training.trained import Trained, load_trained
 
-FP32, INT8 = "fp32", "int8"
+Precision = Literal["fp32", "int8"]
+FP32: Precision = "fp32"
+INT8: Precision = "int8"
 PRECISIONS = (FP32, INT8)
 MAX_POSITIONS = 1024  # rows of the position tables; the manifest's limits may be lower
 MAX_TARGET_TOKENS = 256  # as in the search that scores checkpoints
@@ -42,22 +46,29 @@ def export(
     checkpoint: Path,
     out: Path,
     precisions: Sequence[str] = PRECISIONS,
-    default_precision: str = FP32,
+    default_precision: str | None = None,
     name: str | None = None,
     largest_loss: float = LARGEST_LOSS,
 ) -> Bundle:
     """Write the bundle of a run or checkpoint, whole or not at all, and open it.
 
+    default_precision: what is served unless another is asked for (None: the first of precisions);
     name: what clients ask for (None: the recipe's); largest_loss: the most BLEU that 8 bits may
     cost on the sentences of the parity check.
 
     Raises:
-        ConfigError: an unknown precision, or a default that is not among those to be written.
+        ConfigError: an unknown precision, a default that is not to be written, or a bad name.
         CheckpointError: there is no trained model, or it is damaged.
         CorpusError: the validation text cannot be had.
         BundleError: the graphs do not translate as the checkpoint does, or `out` is no bundle.
     """
-    plan = Plan(precisions, default_precision, name, largest_loss)
+    wanted = {
+        "precisions": precisions,
+        "default_precision": default_precision or next(iter(precisions), FP32),
+        "name": name,
+        "largest_loss": largest_loss,
+    }
+    plan = validate(wanted, Plan, where="export")
     bundles.check_replaceable(out)
     trained = load_trained(checkpoint)
     corpus = open_corpus(trained.recipe.corpus)
@@ -72,26 +83,19 @@ def export(
     return assemble(trained, data, validation, out, plan)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is wanted of a bundle; the fields are the arguments of `export`."""
+class Plan(Strict):
+    """What is wanted of a bundle."""
 
-    precisions: Sequence[str]
-    default_precision: str
-    name: str | None = None
-    largest_loss: float = LARGEST_LOSS
+    precisions: tuple[Precision, ...] = Field(min_length=1)
+    default_precision: Precision
+    name: str | None = Field(pattern=NAME_PATTERN)
+    largest_loss: float = Field(ge=0)
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be had."""
-        unknown = sorted(set(self.precisions) - set(PRECISIONS))
-        if unknown or not self.precisions:
-            wrong = ", ".join(unknown) or "none"
-            raise ConfigError(f"precisions: {wrong}; choose among {', '.join(PRECISIONS)}")
+    @model_validator(mode="after")
+    def _serves_what_it_writes(self) -> Self:
         if self.default_precision not in self.precisions:
-            raise ConfigError(
-                f"default_precision: {self.default_precision} is not among the precisions to be "
-                f"written, {', '.join(self.precisions)}"
-            )
+            raise ValueError(f"default_precision {self.default_precision} is not to be written")
+        return self
 
 
 def assemble(
@@ -161,7 +165,7 @@ def _prove(
     trained: Trained, pairs: Sequence[Pair], files: Mapping[str, bytes], manifest: Manifest
 ) -> list[Agreement]:
     """Translate with PyTorch and with the graphs, run as serving will run them."""
-    threads = use_threads(None)
+    threads = torch.get_num_threads()
     n_runs = len(BEAM_SIZES) * (1 + len(manifest.graphs))
     with TemporaryDirectory() as folder, Progress(f"export {manifest.name}") as bar:
         finished = _Counter(bar, n_runs * len(pairs))
