@@ -10,7 +10,7 @@ import torch
 from mt import bundle as bundles
 from mt.beam_search import SearchOptions, search
 from mt.bundle import Score
-from mt.errors import BundleError, CheckpointError, ConfigError
+from mt.errors import BundleError, CheckpointError, ConfigError, CorpusError
 from mt.stepper import Stepper
 from serving.onnx_stepper import open_stepper
 from tests.tiny_models import GRU_SIZES, sharpened
@@ -137,6 +137,14 @@ def test_a_folder_of_something_else_is_left_alone(run: Path, tmp_path: Path) -> 
     with pytest.raises(BundleError, match="is not a bundle"):
         export(run, out)
     assert [path.name for path in out.iterdir()] == ["cat.jpg"]
+
+
+def test_a_corpus_without_sentences_to_validate_on(run: Path, tmp_path: Path) -> None:
+    for language in ("en", "de"):
+        (tmp_path / f"validation.{language}").write_text("", encoding="utf-8")
+    with pytest.raises(CorpusError):
+        export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def wrong_runtime() -> Any:

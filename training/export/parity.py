@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from mt.beam_search import Hypothesis, SearchOptions, search
-from mt.errors import BundleError
+from mt.errors import BundleError, CorpusError
 from mt.stepper import Stepper
 from mt.tokenizer import Tokenizer
 from training.corpora.pair import Pair
@@ -78,9 +78,17 @@ class Reference:
         max_source_tokens: int,
         on_finished: OnFinished | None = None,
     ) -> None:
-        """Translate the pairs that the model accepts; `on_finished` counts finished sentences."""
+        """Translate the pairs that the model accepts; `on_finished` counts finished sentences.
+
+        Raises:
+            CorpusError: there is none.
+        """
         sources = [tokenizer.encode_source(pair.src) for pair in pairs]
         kept = [i for i, ids in enumerate(sources) if 1 < len(ids) <= max_source_tokens]
+        if not kept:
+            raise CorpusError(
+                f"no validation sentence of 1 to {max_source_tokens - 1} tokens to compare on"
+            )
         self._sources = [sources[i] for i in kept]
         self._references = [pairs[i].tgt for i in kept]
         self._tokenizer = tokenizer
