@@ -24,7 +24,7 @@ class Progress:
             total=1.0,
             initial=share,
             desc=title,
-            bar_format="{desc} {percentage:3.0f}%|{bar:20}|{postfix}",
+            bar_format="{desc} |{bar:20}| {percentage:3.0f}%{postfix}",
             disable=not sys.stderr.isatty(),
             file=sys.stderr,
             leave=False,

@@ -56,6 +56,8 @@ def prepare(recipe: Recipe, run: Path, started: Origin | None) -> Prepared:
         run / DATA, _watched(corpus), tokenizer, recipe.batching.max_length, made_from
     )
     facts = dataset.facts
+    for line in corpus.report.lines() if corpus.report else []:
+        say(line)
     say(
         f"{facts.pairs:,} training pairs, {facts.src_tokens:,} source and {facts.tgt_tokens:,} "
         f"target tokens; {facts.dropped_too_long:,} pairs were longer than {facts.max_length}"

@@ -223,6 +223,18 @@ def test_prepared_data_are_reused_and_remade_when_the_recipe_changes(
     assert load_trained(tmp_path).tokenizer.vocab_size == 70
 
 
+def test_what_cleaning_and_the_length_limit_drop_is_said(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tiny_recipe(corpus, **{"batching.max_length": 20, "training.max_updates": 1})
+    train(recipe, tmp_path)
+    said = capsys.readouterr().err
+    dropped = json.loads((tmp_path / "data" / "dataset.json").read_text())["dropped_too_long"]
+    assert 0 < dropped < 200
+    assert "read 200 pairs, kept 200" in said
+    assert f"; {dropped} pairs were longer than 20" in said
+
+
 def test_one_run_is_trained_by_one_process(corpus: Path, tmp_path: Path) -> None:
     with (tmp_path / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
