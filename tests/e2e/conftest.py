@@ -12,12 +12,12 @@ from training.train import train
 FAMILIES = ("gru", "transformer")
 SMALL = (
     "corpus.train_pairs=4000",
-    "batching.max_tokens=1024",
-    "training.max_updates=150",
+    "batching.max_tokens=400",
+    "training.max_updates=400",
     "training.threads=1",
-    "schedule.warmup_updates=50",
+    "schedule.warmup_updates=100",
     "evaluation.sentences=40",
-    "evaluation.every_updates=75",
+    "evaluation.every_updates=400",
 )
 
 
