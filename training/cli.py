@@ -9,6 +9,7 @@ from mt.errors import ConfigError
 from mt.search_options import SearchOptions
 from training.recipe import Recipe, load_recipe
 
+INTERRUPTED = 130  # what shells report after Ctrl-C
 _SHIPPED = Path(__file__).parent / "recipes"
 _SETTING = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe's dotted key."
@@ -39,6 +40,8 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> None:
     chosen = read_recipe(recipe, overrides)
     result = train_recipe(chosen, out or Path("runs") / chosen.name)
     click.echo(result.summary())
+    if not result.finished:
+        click.get_current_context().exit(INTERRUPTED)
 
 
 @click.command()

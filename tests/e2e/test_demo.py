@@ -41,5 +41,4 @@ def test_the_demo_leaves_report_and_bundles_and_reuses_them(tmp_path: Path) -> N
     weights = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     again = seq2serve("demo", "--out", str(tmp_path), *flags)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("already finished") == 3
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == weights
