@@ -94,11 +94,16 @@ def evaluate(
     show_default=True,
     help="Graphs to write; the first is served by default.",
 )
-def export(model: Path, out: Path, name: str | None, precisions: tuple[str, ...]) -> None:
+@click.option(
+    "--max-int8-loss", type=float, default=1.0, show_default=True, help="BLEU 8 bits may cost."
+)
+def export(
+    model: Path, out: Path, name: str | None, precisions: tuple[str, ...], max_int8_loss: float
+) -> None:
     """Export MODEL (a run or a checkpoint) to an ONNX bundle, unless parity fails."""
     from training.export import export as export_model
 
-    bundle = export_model(model, out, precisions, default_precision=precisions[0], name=name)
+    bundle = export_model(model, out, precisions, name=name, largest_loss=max_int8_loss)
     size = sum(entry.size for entry in bundle.manifest.files.values()) / 2**20
     click.echo(f"{out}: {bundle.manifest.name}, {'+'.join(bundle.manifest.graphs)}, {size:.1f} MiB")
     click.echo(f"next: seq2serve serve {out}")
