@@ -51,7 +51,7 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> None:
 @click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
 @click.option("--precision", help="Graphs of a bundle, such as fp32 or int8 [its default].")
 @click.option("--lowercase", is_flag=True, help="Also BLEU of lower-cased Moses tokens.")
-@click.option("--sentences", type=click.IntRange(min=1), help="Only the first so many.")
+@click.option("--sentences", type=click.IntRange(min=1), help="Only so many, evenly spread.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--hypotheses", type=click.Path(path_type=Path), help="Write translations here.")
 @click.option("--json", "report", type=click.Path(path_type=Path), help="Write scores here.")
@@ -127,12 +127,13 @@ def corpus(recipe: str, overrides: tuple[str, ...]) -> None:
 )
 @_SETTING
 @click.option("--port", type=int, default=0, help="Port of the demo's server [any free one].")
-def demo(out: Path, overrides: tuple[str, ...], port: int) -> None:
+@click.option("--sentences", type=click.IntRange(min=6), help="Score no more of each test set.")
+def demo(out: Path, overrides: tuple[str, ...], port: int, sentences: int | None) -> None:
     """Train, compare, export and serve three small models on the embedded corpus."""
     from training.demo import SYSTEMS, run_demo
 
     recipes = {system: read_recipe(f"demo-{system}", overrides) for system in SYSTEMS}
-    run_demo(out, recipes, port)
+    run_demo(out, recipes, port, sentences)
 
 
 def search_options(**values: float) -> SearchOptions:

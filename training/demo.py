@@ -42,6 +42,7 @@ class Demo:
     out: Path
     recipes: dict[str, Recipe]
     report: dict[str, Any]
+    sentences: int | None = None  # at most so many of each test set are scored
 
     def step(self, title: str, work: Callable[[], object]) -> None:
         """Do one step, and add its seconds to those it took in earlier runs of the demo."""
@@ -67,14 +68,18 @@ class Demo:
         return self.out / "bundles" / system
 
 
-def run_demo(out: Path, recipes: dict[str, Recipe], port: int = 0) -> dict[str, Any]:
+def run_demo(
+    out: Path, recipes: dict[str, Recipe], port: int = 0, sentences: int | None = None
+) -> dict[str, Any]:
     """Train, compare, export, serve and ask; returns the report.
+
+    port: of the server, 0 for any free one; sentences: score no more of each test set.
 
     Raises:
         MTError: whatever a step could not do; running again goes on from there.
     """
     out.mkdir(parents=True, exist_ok=True)
-    demo = Demo(out, recipes, _read_report(out / "report.json"))
+    demo = Demo(out, recipes, _read_report(out / "report.json"), sentences)
     demo.step("train", partial(_train, demo))
     for system in SYSTEMS:
         demo.step(f"score {system}", partial(_score, demo, system))
@@ -95,17 +100,18 @@ def _score(demo: Demo, system: str) -> None:
     """BLEU on unseen sentences, and by length on the long ones; reused for the same weights."""
     systems = demo.report.setdefault("systems", {})
     opened = open_system(demo.run_folder(system))
-    if systems.get(system, {}).get("weights_sha256") == opened.sha256:
+    made_of = {"weights_sha256": opened.sha256, "sentences": demo.sentences}
+    if made_of.items() <= systems.get(system, {}).items():
         return
-    short = score_system(opened, "test", SEARCH)
-    long = score_system(opened, "test-long", SEARCH).evaluated
+    short = score_system(opened, "test", SEARCH, demo.sentences)
+    long = score_system(opened, "test-long", SEARCH, demo.sentences).evaluated
     bands = bleu_by_band(long.sources, long.hypotheses, long.references, band, "test-long")
     systems[system] = {
         "bleu": short.scores[0].value,
         "signature": short.scores[0].signature,
         "chrf": short.scores[1].value,
         "by_length": {name: score.value for name, score in bands.items()},
-        "weights_sha256": opened.sha256,
+        **made_of,
     }
 
 

@@ -1,5 +1,6 @@
 """Score a system on a test set of its own corpus, with a bar, and say so in lines or values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from mt.errors import ConfigError
 from mt.search_options import SearchOptions
 from training.console import Progress
 from training.corpora.corpus import Corpus, open_corpus
+from training.corpora.pair import Pair
 from training.evaluate import Evaluated, evaluate
 from training.system import System
 
@@ -59,13 +61,15 @@ def score_system(
 ) -> Scored:
     """Translate one split of the system's corpus and score it; None: its first test set.
 
+    `sentences`: score no more than so many of them.
+
     Raises:
         ConfigError: the corpus has no test set.
         CorpusError: it has no such split, or cannot be had.
     """
     corpus = open_corpus(system.recipe.corpus)
     chosen = split or first_test_set(corpus)
-    pairs = list(corpus.pairs(chosen))[:sentences]
+    pairs = evenly(list(corpus.pairs(chosen)), sentences)
     options = options or SearchOptions()
     test_set = f"{corpus.name}:{corpus.source}-{corpus.target}:{chosen}"
     with Progress(f"translating {chosen}") as bar:
@@ -87,6 +91,13 @@ def score_system(
             on_finished=finished,
         )
     return Scored(system, chosen, options, evaluated)
+
+
+def evenly(pairs: Sequence[Pair], count: int | None) -> list[Pair]:
+    """At most `count` pairs, spread over all of them: a test set may be sorted by length."""
+    if count is None or count >= len(pairs):
+        return list(pairs)
+    return [pairs[i * len(pairs) // count] for i in range(count)]
 
 
 def first_test_set(corpus: Corpus) -> str:

@@ -11,13 +11,14 @@ from training.train import train
 
 FAMILIES = ("gru", "transformer")
 SMALL = (
-    "corpus.train_pairs=4000",
+    "corpus.train_pairs=8000",
     "batching.max_tokens=400",
-    "training.max_updates=400",
+    "training.max_epochs=null",
+    "training.max_updates=600",
     "training.threads=1",
     "schedule.warmup_updates=100",
     "evaluation.sentences=40",
-    "evaluation.every_updates=400",
+    "evaluation.every_updates=600",
 )
 
 

@@ -14,7 +14,7 @@ from tests.server_process import Server, seq2serve
 from training.corpora.corpus import open_corpus
 from training.evaluate import bleu
 from training.export.parity import LARGEST_LOSS
-from training.scoring import score_system
+from training.scoring import evenly, score_system
 from training.system import open_system
 
 SENTENCES = 100
@@ -71,7 +71,8 @@ def test_evaluate_writes_what_anyone_can_score_again(chain: Chain, tmp_path: Pat
     assert [score["metric"] for score in found["scores"]] == ["BLEU", "chrF2", "BLEU-lc-tok"]
     assert all(score["signature"] in done.stdout for score in found["scores"])
     system = open_system(chain.bundle)
-    references = [pair.tgt for pair in open_corpus(system.recipe.corpus).pairs("test")][:50]
+    pairs = evenly(list(open_corpus(system.recipe.corpus).pairs("test")), 50)
+    references = [pair.tgt for pair in pairs]
     lines = hypotheses.read_text(encoding="utf-8").splitlines()
     assert bleu(lines, references).value == found["scores"][0]["value"]
 

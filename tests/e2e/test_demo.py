@@ -22,7 +22,8 @@ QUICK = (
 @pytest.mark.slow
 def test_the_demo_leaves_report_and_bundles_and_reuses_them(tmp_path: Path) -> None:
     flags = [part for setting in QUICK for part in ("--set", setting)]
-    first = seq2serve("demo", "--out", str(tmp_path), *flags)
+    command = ("demo", "--out", str(tmp_path), "--sentences", "24", *flags)
+    first = seq2serve(*command)
     assert first.returncode == 0, first.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert set(report["systems"]) == {"gru", "gru-no-attention", "transformer"}
@@ -39,6 +40,6 @@ def test_the_demo_leaves_report_and_bundles_and_reuses_them(tmp_path: Path) -> N
     assert "What to type next" in first.stdout
 
     weights = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
-    again = seq2serve("demo", "--out", str(tmp_path), *flags)
+    again = seq2serve(*command)
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == weights
