@@ -1,4 +1,4 @@
-"""`seq2serve demo`, with a hundredth of its training: the whole path, Ray Serve included."""
+"""`seq2serve demo`, with a tenth of its training: the whole path, Ray Serve included."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 from tests.server_process import seq2serve
 
 QUICK = (
-    "corpus.train_pairs=1000",
-    "subwords.vocab_size=400",
-    "training.max_updates=8",
+    "corpus.train_pairs=4000",
+    "batching.max_tokens=400",
+    "training.max_epochs=null",
+    "training.max_updates=200",
     "training.threads=1",
     "evaluation.sentences=10",
-    "evaluation.every_updates=4",
-    "model.dropout=0",
+    "evaluation.every_updates=200",
 )
 
 
