@@ -14,6 +14,7 @@ from pathlib import Path
 from mt.errors import CheckpointError
 from training.console import Progress, say
 from training.durable_files import write_file
+from training.interrupts import StopRequest
 from training.recipe import Recipe, to_yaml
 
 LOOK_EVERY_S = 0.5
@@ -28,12 +29,15 @@ def train_side_by_side(recipes: Mapping[Path, Recipe]) -> None:
 
     Raises:
         CheckpointError: a process failed; names its log and repeats its last line.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, after all runs are saved.
     """
     waiting, running = dict(recipes), dict[Path, subprocess.Popen[bytes]]()
     title = f"training {len(recipes)} models on {_cores()} cores"
-    with Progress(title, _share(recipes)) as bar:
+    with Progress(title, _share(recipes)) as bar, StopRequest() as stop:
         try:
             while waiting or running:
+                if stop:
+                    raise KeyboardInterrupt
                 while waiting and len(running) < _cores():
                     run = next(iter(waiting))
                     running[run] = _start(run, waiting.pop(run))
@@ -58,7 +62,11 @@ def _start(run: Path, recipe: Recipe) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mt", "train", str(path), "--out", str(run)]
     with (run / LOG).open("ab") as log:
         return subprocess.Popen(
-            [*command, "--set", "training.threads=1"], stdout=log, stderr=log, env=_environment()
+            [*command, "--set", "training.threads=1"],
+            stdout=log,
+            stderr=log,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C reaches it once, through us: twice would not save
         )
 
 
