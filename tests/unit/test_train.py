@@ -15,6 +15,7 @@ import yaml
 import training.train
 from mt.errors import CheckpointError, ConfigError, CorpusError
 from tests.tiny_run import random_pairs, tiny_recipe, write_corpus
+from training.budget import RunState
 from training.checkpoint import checkpoint_folders, newest_checkpoint, read_checkpoint
 from training.evaluate import translate_sentences
 from training.finish import TrainResult
@@ -370,3 +371,20 @@ def test_bfloat16_trains(corpus: Path, tmp_path: Path) -> None:
     weights = read_checkpoint(tmp_path / "checkpoints/update-0000006").model_tensors()
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
     assert result.finished
+
+
+def test_each_evaluation_is_told_once_it_is_saved_and_may_end_the_sitting(
+    corpus: Path, tmp_path: Path, finished: TrainResult
+) -> None:
+    told = []
+
+    def stop_at_twenty(state: RunState) -> None:
+        told.append((state.update, state.history[-1].bleu))
+        assert (tmp_path / f"checkpoints/update-{state.update:07d}/state.json").is_file()
+        if state.update == 20:
+            raise EOFError
+
+    with pytest.raises(EOFError):
+        train(tiny_recipe(corpus), tmp_path, stop_at_twenty)
+    assert train(tiny_recipe(corpus), tmp_path).sha256 == finished.sha256
+    assert told == [(e.update, e.bleu) for e in finished.state.history[:2]]
