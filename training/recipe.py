@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from mt.config import Strict, load_yaml
+from mt.config import Strict, describe, load_yaml
 from training.batching import BatchingConfig
 from training.budget import TrainingConfig
 from training.corpora.corpus import CorpusConfig
@@ -17,8 +17,9 @@ from training.models import ModelConfig
 from training.optimizer import OptimizerConfig
 from training.schedule import ScheduleConfig
 from training.subwords import SubwordsConfig
+from training.tune.ranges import Range, check_range, flat, replaced
 
-_MAY_CHANGE = ("name", "training", "evaluation")
+_MAY_CHANGE = ("name", "training", "evaluation", "tune")
 
 
 class Recipe(Strict):
@@ -37,6 +38,32 @@ class Recipe(Strict):
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig
     evaluation: EvaluationConfig = EvaluationConfig()
+    tune: dict[str, Range] = Field(
+        {}, description="what `seq2serve tune` may change, by dotted key"
+    )
+
+    @field_validator("tune")
+    @classmethod
+    def _ranges_fit(cls, tune: dict[str, Range], info: ValidationInfo) -> dict[str, Range]:
+        """Each key is one of this recipe's, and each end of its range makes a valid recipe."""
+        values = {
+            name: part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+            for name, part in info.data.items()
+        }
+        if cls.model_fields.keys() - values.keys() - {"tune"}:
+            return tune  # another section is wrong, and says so
+        for key, chosen in tune.items():
+            check_range(key, chosen, flat(values))
+            for value in chosen.extremes():
+                cls._check_value(replaced(values, {key: value}), f"{key}={value}")
+        return tune
+
+    @classmethod
+    def _check_value(cls, values: Mapping[str, Any], setting: str) -> None:
+        try:
+            cls.model_validate(values)
+        except ValidationError as error:
+            raise ValueError(f"{setting} makes no valid recipe: {describe(error)}") from None
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -71,20 +98,10 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
     Budget, machine and evaluation may change between two sittings; the rest may not.
     """
-    before, after = _flat(_fixed(old)), _flat(_fixed(new))
+    before, after = flat(_fixed(old)), flat(_fixed(new))
     keys = sorted(before.keys() | after.keys())
     return [key for key in keys if before.get(key) != after.get(key)]
 
 
 def _fixed(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in _MAY_CHANGE}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

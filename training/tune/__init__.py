@@ -1,0 +1,1 @@
+"""Search a recipe's declared ranges for the settings with the best validation BLEU."""
