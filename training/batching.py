@@ -4,7 +4,7 @@ An epoch's order is a pure function of the seed and the epoch's number, so a run
 continues with the very batch it would have seen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,20 +37,47 @@ class Batch:
     """Token ids padded with pad_id: src (batch, src_len), tgt_in and tgt_out (batch, tgt_len).
 
     Sources and tgt_out end with eos; tgt_in is tgt_out one place to the right, with bos in front.
+    real (tokens,) holds the places of tgt_out's tokens in its flattened form, padding left out, and
+    targets (tokens,) the ids there: found once on the CPU, so that no device is waited for.
     """
 
     src: Tensor
     tgt_in: Tensor
     tgt_out: Tensor
+    real: Tensor
+    targets: Tensor
 
     @property
     def target_tokens(self) -> int:
         """Target tokens without padding, eos counted."""
-        return int((self.tgt_out != PAD_ID).sum())
+        return len(self.real)
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
-        return Batch(*(part.to(device) for part in (self.src, self.tgt_in, self.tgt_out)))
+        """The same batch on a device; out of pinned memory the copy runs beside the work."""
+        return self._each(lambda part: part.to(device, non_blocking=True))
+
+    def pinned(self) -> "Batch":
+        """The same batch in memory that a GPU copies from by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def halves(self) -> "list[Batch]":
+        """Two batches of half the rows each; a batch of one row stays whole."""
+        if len(self.src) == 1:
+            return [self]
+        half = len(self.src) // 2
+        rows = (slice(None, half), slice(half, None))
+        return [_batch(self.src[at], self.tgt_in[at], self.tgt_out[at]) for at in rows]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        parts = (self.src, self.tgt_in, self.tgt_out, self.real, self.targets)
+        return Batch(*map(change, parts))
+
+
+def _batch(src: Tensor, tgt_in: Tensor, tgt_out: Tensor) -> Batch:
+    """A batch of padded ids, with the places of its target tokens."""
+    flat = tgt_out.flatten()
+    real = torch.nonzero(flat != PAD_ID).squeeze(1)
+    return Batch(src, tgt_in, tgt_out, real, flat[real])
 
 
 def plan_epoch(
@@ -85,7 +112,7 @@ def collate(
     sources: Sequence[npt.NDArray[np.int32]], targets: Sequence[npt.NDArray[np.int32]]
 ) -> Batch:
     """Pad sentences (ids without bos and eos) into one batch."""
-    return Batch(
+    return _batch(
         src=_pad([np.append(ids, EOS_ID) for ids in sources]),
         tgt_in=_pad([np.insert(ids, 0, BOS_ID) for ids in targets]),
         tgt_out=_pad([np.append(ids, EOS_ID) for ids in targets]),
@@ -103,13 +130,15 @@ def _pad(sentences: Sequence[npt.NDArray[np.int32]]) -> Tensor:
 class UpdateBatches:
     """The batches of one update and where the run stands after it.
 
-    epoch counts finished epochs; position counts updates done in the running one, of `per_epoch`.
+    epoch counts finished epochs; position counts updates done in the running one, of `per_epoch`;
+    pairs are the numbers of its pairs in the dataset.
     """
 
     batches: list[Batch]
     epoch: int
     position: int
     per_epoch: int
+    pairs: tuple[int, ...] = ()
 
 
 def updates(
@@ -124,5 +153,6 @@ def updates(
                 collate([dataset.src[i] for i in pairs], [dataset.tgt[i] for i in pairs])
                 for pairs in group
             ]
-            yield UpdateBatches(batches, epoch, done, len(groups))
+            numbers = tuple(np.concatenate(group).tolist())
+            yield UpdateBatches(batches, epoch, done, len(groups), numbers)
         epoch, position = epoch + 1, 0

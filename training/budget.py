@@ -52,7 +52,8 @@ class RunState:
     """Where a run stands. All of it is JSON in every checkpoint.
 
     epoch counts finished epochs, position the updates done in the running one, of `per_epoch`;
-    seconds were spent on updates; evaluated_s is `seconds` at the latest evaluation.
+    seconds were spent on updates, and cpu_seconds by all threads of the process meanwhile;
+    evaluated_s is `seconds` at the latest evaluation.
     """
 
     update: int = 0
@@ -60,6 +61,7 @@ class RunState:
     position: int = 0
     per_epoch: int = 1
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     target_tokens: int = 0
     bad_updates: int = 0
     evaluated_s: float = 0.0

@@ -1,7 +1,8 @@
 """Checkpoints that survive a kill: written aside, synced, renamed, verified when read.
 
 `RUN/checkpoints/update-0000100/` holds `model.safetensors`, `optimizer.safetensors` and
-`state.json`: tensors are safetensors, everything else is JSON.
+`state.json`: tensors are safetensors, everything else is JSON. Where a moving average is kept, it
+is the model, and the weights in training stand in `training.safetensors`.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ from training.tensors import (
 )
 
 MODEL = "model.safetensors"
+IN_TRAINING = "training.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
 CHECKPOINTS = "checkpoints"
@@ -60,9 +62,18 @@ class Checkpoint:
         """The weights by name, on the CPU."""
         return read_tensors(self.folder / MODEL)
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights, the optimizer's memory and random states back."""
-        load_model_tensors(model, self.model_tensors(), str(self.folder))
+    def restore(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: nn.Module | None = None,
+    ) -> None:
+        """Put weights, their moving average, the optimizer's memory and random states back."""
+        weights = self.model_tensors()
+        if average is not None:
+            load_model_tensors(average, weights, str(self.folder))
+            weights = read_tensors(self.folder / IN_TRAINING)
+        load_model_tensors(model, weights, str(self.folder))
         load_optimizer_tensors(model, optimizer, read_tensors(self.folder / OPTIMIZER))
         restore_random_states(self.facts["random"])
 
@@ -73,16 +84,21 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     state: RunState,
     origin: Origin,
+    average: nn.Module | None = None,
 ) -> Path:
     """Write `update-NNNNNNN` whole or not at all; return its folder.
+
+    average: the model that holds the moving average of the weights, where there is one.
 
     Raises:
         CheckpointError: the disk refuses.
     """
     files = {
-        MODEL: to_bytes(model_tensors(model)),
+        MODEL: to_bytes(model_tensors(average or model)),
         OPTIMIZER: to_bytes(optimizer_tensors(model, optimizer)),
     }
+    if average is not None:
+        files[IN_TRAINING] = to_bytes(model_tensors(model))
     facts = {
         "state": asdict(state),
         "origin": asdict(origin),

@@ -7,6 +7,7 @@ from types import TracebackType
 from tqdm import tqdm
 
 _LINE_EVERY_S = 30.0
+_DUE_EVERY_S = 1.0
 
 
 def say(text: str) -> None:
@@ -19,7 +20,7 @@ class Progress:
 
     def __init__(self, title: str, share: float = 0.0) -> None:
         self._title, self._first_share = title, share
-        self._started = self._last_line = time.monotonic()
+        self._started = self._last_line = self._last_due = time.monotonic()
         self._bar = tqdm(
             total=1.0,
             initial=share,
@@ -29,6 +30,15 @@ class Progress:
             file=sys.stderr,
             leave=False,
         )
+
+    def is_due(self) -> bool:
+        """Whether a second went by since this last said yes: what a caller must wait for is worth
+        it no more often.
+        """
+        now = time.monotonic()
+        due = now - self._last_due >= _DUE_EVERY_S
+        self._last_due = now if due else self._last_due
+        return due
 
     def update(self, share: float, text: str = "") -> None:
         """So much of the step is done (0-1); `text` says more about it."""

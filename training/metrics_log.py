@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from training.durable_files import write_file
@@ -15,11 +16,16 @@ class Window:
     """Means over the updates since the latest line."""
 
     def __init__(self) -> None:
-        self._loss = self._norm = self._seconds = 0.0
+        self._loss: Tensor | float = 0.0
+        self._norm: Tensor | float = 0.0
+        self._seconds = 0.0
         self._updates = self._tokens = 0
 
-    def add(self, loss: float, norm: float, tokens: int, seconds: float) -> None:
-        """One update: loss per target token (nats), gradient norm, target tokens, seconds."""
+    def add(self, loss: Tensor, norm: Tensor, tokens: int, seconds: float) -> None:
+        """One update: loss per target token (nats), gradient norm, target tokens, seconds.
+
+        The device is not waited for until the figures are asked for.
+        """
         self._loss += loss * tokens
         self._norm += norm
         self._tokens += tokens
@@ -29,9 +35,9 @@ class Window:
     def figures(self) -> dict[str, float]:
         """Loss (nats per target token), target tokens per second, gradient norm."""
         return {
-            "loss": self._loss / self._tokens,
+            "loss": float(self._loss) / self._tokens,
             "tokens_per_s": self._tokens / self._seconds,
-            "gradient_norm": self._norm / self._updates,
+            "gradient_norm": float(self._norm) / self._updates,
         }
 
     def text(self) -> str:

@@ -19,6 +19,12 @@ class OptimizerConfig(Strict):
     max_norm: float = Field(
         1.0, gt=0, description="gradients longer than this (Euclidean) are scaled down to it"
     )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="of the moving average of the weights that is scored and kept; 0: none",
+    )
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:

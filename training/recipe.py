@@ -29,6 +29,9 @@ class Recipe(Strict):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="of the run and its bundle"
     )
     seed: int = Field(1, ge=0, description="of first weights, data order and dropout")
+    initialise_from: str | None = Field(
+        None, description="a run whose weights are the first ones; it shares `subwords.model`"
+    )
     corpus: CorpusConfig
     subwords: SubwordsConfig
     model: ModelConfig

@@ -69,6 +69,7 @@ def fit(s: Session) -> str | None:
                 _evaluate(s, log)
                 return reason
             if stop:
+                bad.read()
                 _save(s)
                 return None
             updated = update_weights(s, step)
@@ -127,8 +128,7 @@ def _evaluate(s: Session, log: MetricsLog) -> None:
 def _save(s: Session) -> None:
     """Write a checkpoint, then delete those that neither average nor resuming needs."""
     folder, state, training = s.run / CHECKPOINTS, s.state, s.recipe.training
-    average = s.average.model if s.average else None
-    save_checkpoint(folder, s.model, s.optimizer, average, state, s.prepared.origin)
+    save_checkpoint(folder, s.model, s.optimizer, state, s.prepared.origin, s.averaged)
     prune(folder, [e.update for e in state.to_average(training) + state.best(1)])
 
 

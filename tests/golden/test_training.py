@@ -10,7 +10,9 @@ import torch
 from tests.tiny_run import tiny_recipe, write_corpus
 from training.batching import Batch, UpdateBatches, collate
 from training.prepare import prepare
-from training.train import Session, train, update_weights
+from training.session import Session
+from training.train import train
+from training.update import update_weights
 
 # of `test_a_seeded_run_repeats_its_first_losses`; nats per target token
 FIRST_LOSSES = [4.94967, 4.8413, 4.51525, 4.60702, 4.3438, 4.30353]
@@ -51,9 +53,10 @@ def test_two_accumulated_batches_are_one_of_both(corpus: Path) -> None:
     weights = []
     for batches in ([batch(range(10)), batch(range(10, 40))], [batch(range(40))]):
         session = Session(recipe, corpus / "run", prepared, None)
-        loss, norm, tokens = update_weights(session, UpdateBatches(batches, 0, 1, 1))
-        weights.append((loss, norm, session.model.state_dict()))
-        assert tokens == sum(data.tgt.lengths[:40])
+        updated = update_weights(session, UpdateBatches(batches, 0, 1, 1))
+        figures = (float(updated.loss), float(updated.norm))
+        weights.append((*figures, session.model.state_dict()))
+        assert updated.tokens == sum(data.tgt.lengths[:40])
         assert session.state.update == 1
     assert weights[0][:2] == pytest.approx(weights[1][:2], rel=1e-5)
     for name, tensor in weights[0][2].items():

@@ -220,3 +220,15 @@ def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
     durable_files.remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "kept"]
+
+
+def test_a_moving_average_is_the_model_and_the_weights_in_training_come_back(
+    tmp_path: Path,
+) -> None:
+    model, average = tiny_transformer(seed=1), tiny_transformer(seed=2)
+    folder = save_checkpoint(tmp_path, model, stepped(model), RunState(), ORIGIN, average)
+    found = read_checkpoint(folder)
+    fresh, fresh_average = tiny_transformer(seed=3), tiny_transformer(seed=4)
+    found.restore(fresh, stepped(fresh), fresh_average)
+    assert torch.equal(fresh.output.weight, model.output.weight)
+    assert torch.equal(fresh_average.output.weight, average.output.weight)

@@ -2,15 +2,21 @@
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import torch.nn.functional as F
 
-from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from mt.tokenizer import PAD_ID
 from tests.tiny_models import tiny_gru, tiny_transformer
-from training.batching import Batch
+from training.batching import collate
 from training.loss import batch_loss, label_smoothed_cross_entropy
 from training.models.seq2seq import Seq2Seq
+
+
+def ids(*values: int) -> npt.NDArray[np.int32]:
+    return np.array(values, dtype=np.int32)
 
 
 def test_two_words_of_equal_logit_cost_log_two_whatever_the_smoothing() -> None:
@@ -47,11 +53,7 @@ def test_bfloat16_logits_are_summed_in_float32() -> None:
 
 @pytest.mark.parametrize("model", [tiny_transformer(dropout=0.0), tiny_gru()])
 def test_padding_costs_nothing(model: Seq2Seq) -> None:
-    batch = Batch(
-        src=torch.tensor([[5, 6, EOS_ID], [7, EOS_ID, PAD_ID]]),
-        tgt_in=torch.tensor([[BOS_ID, 8, 9], [BOS_ID, PAD_ID, PAD_ID]]),
-        tgt_out=torch.tensor([[8, 9, EOS_ID], [EOS_ID, PAD_ID, PAD_ID]]),
-    )
+    batch = collate([ids(5, 6), ids(7)], [ids(8, 9), ids()])
     logits = model(batch.src, batch.tgt_in)
     expected = F.cross_entropy(
         logits.flatten(0, 1),

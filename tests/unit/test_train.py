@@ -12,11 +12,17 @@ import pytest
 import torch
 import yaml
 
+import training.objective
 import training.train
 from mt.errors import CheckpointError, ConfigError, CorpusError
 from tests.tiny_run import random_pairs, tiny_recipe, write_corpus
 from training.budget import RunState
-from training.checkpoint import checkpoint_folders, newest_checkpoint, read_checkpoint
+from training.checkpoint import (
+    checkpoint_folders,
+    newest_checkpoint,
+    read_checkpoint,
+    read_tensors,
+)
 from training.evaluate import translate_sentences
 from training.finish import TrainResult
 from training.interrupts import StopRequest
@@ -327,7 +333,7 @@ def test_a_loss_that_is_not_finite_skips_the_update_and_then_stops_with_advice(
         loss: torch.Tensor = batch_loss(*arguments)
         return loss * math.inf if calls in (2, 3) or calls >= 6 else loss
 
-    monkeypatch.setattr(training.train, "batch_loss", sometimes_infinite)
+    monkeypatch.setattr(training.objective, "batch_loss", sometimes_infinite)
     recipe = tiny_recipe(corpus, **{"training.max_bad_updates": 2, "evaluation.every_updates": 5})
     with pytest.raises(ConfigError, match=r"not finite in 3 updates in a row.*learning_rate"):
         train(recipe, tmp_path)
@@ -388,3 +394,46 @@ def test_each_evaluation_is_told_once_it_is_saved_and_may_end_the_sitting(
         train(tiny_recipe(corpus), tmp_path, stop_at_twenty)
     assert train(tiny_recipe(corpus), tmp_path).sha256 == finished.sha256
     assert told == [(e.update, e.bleu) for e in finished.state.history[:2]]
+
+
+def test_a_moving_average_is_scored_and_kept_and_survives_a_stop(
+    corpus: Path, tmp_path: Path, finished: TrainResult
+) -> None:
+    recipe = tiny_recipe(corpus, **{"optimizer.ema_decay": 0.8})
+
+    def stop_at_ten(state: RunState) -> None:
+        raise EOFError
+
+    whole = train(recipe, tmp_path / "whole")
+    with pytest.raises(EOFError):
+        train(recipe, tmp_path / "stopped", stop_at_ten)
+    assert train(recipe, tmp_path / "stopped").sha256 == whole.sha256 != finished.sha256
+    folder = tmp_path / "whole/checkpoints/update-0000025"
+    averaged = read_checkpoint(folder).model_tensors()
+    in_training = read_tensors(folder / "training.safetensors")
+    plain = read_checkpoint(finished.run / "checkpoints/update-0000025").model_tensors()
+    for name, tensor in in_training.items():
+        assert torch.equal(tensor, plain[name])  # the average does not touch training
+    assert not all(torch.equal(averaged[name], tensor) for name, tensor in in_training.items())
+
+
+def test_a_run_may_start_from_the_weights_of_another(
+    corpus: Path, tmp_path: Path, finished: TrainResult
+) -> None:
+    changes = {"initialise_from": str(finished.run), "training.max_updates": 1}
+    recipe = tiny_recipe(corpus, **{**changes, "optimizer.learning_rate": 1e-12})
+    result = train(recipe, tmp_path)
+    assert result.final is not None
+    mine, theirs = read_checkpoint(result.final), read_checkpoint(finished.run / "final")
+    for name, tensor in mine.model_tensors().items():
+        torch.testing.assert_close(tensor, theirs.model_tensors()[name])
+    with pytest.raises(CheckpointError, match=r"nowhere"):
+        train(tiny_recipe(corpus, initialise_from="nowhere"), tmp_path / "other")
+
+
+def test_it_may_not_start_from_a_run_of_another_vocabulary(
+    corpus: Path, tmp_path: Path, finished: TrainResult
+) -> None:
+    changes = {"initialise_from": str(finished.run), "subwords.vocab_size": 70}
+    with pytest.raises(CheckpointError, match=r"initialise_from.*subwords\.model"):
+        train(tiny_recipe(corpus, **changes), tmp_path)

@@ -49,9 +49,11 @@ class Seq2Seq(nn.Module, ABC):
     Attributes:
         vocab_size: number of ids.
         caches: names in the decoder state that grow by one entry a step along axis -2.
+        output: the last layer, from hidden states to logits, without a bias.
     """
 
     vocab_size: int
+    output: nn.Linear
     caches: frozenset[str] = frozenset()
 
     @abstractmethod

@@ -1,0 +1,71 @@
+"""All that one sitting of a run works on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mt.errors import CheckpointError
+from training.budget import RunState
+from training.checkpoint import Checkpoint, find_checkpoint
+from training.models import build_model
+from training.models.seq2seq import Seq2Seq
+from training.moving_average import MovingAverage
+from training.objective import build_objective
+from training.optimizer import build_optimizer
+from training.precision import choose_device
+from training.prepare import Prepared
+from training.recipe import Recipe
+from training.schedule import Schedule
+from training.tensors import load_model_tensors, seed_everything
+
+
+class Session:
+    """Model, optimizer, schedule and state, from the start or from a checkpoint."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Path,
+        prepared: Prepared,
+        checkpoint: Checkpoint | None,
+        on_evaluation: Callable[[RunState], None] | None = None,
+    ) -> None:
+        self.recipe, self.run, self.prepared = recipe, run, prepared
+        self.on_evaluation = on_evaluation
+        self.device = choose_device(recipe.training.device)
+        seed_everything(recipe.seed)
+        self.model = build_model(recipe.model, prepared.tokenizer.vocab_size)
+        if recipe.initialise_from is not None and checkpoint is None:
+            _start_from(self.model, recipe.initialise_from, prepared)
+        self.model.to(self.device)
+        self.objective = build_objective(recipe.loss)
+        self.optimizer = build_optimizer(self.model, recipe.optimizer)
+        self.average = (
+            MovingAverage(self.model, recipe.optimizer.ema_decay)
+            if recipe.optimizer.ema_decay
+            else None
+        )
+        self.state = RunState()
+        if checkpoint is not None:
+            checkpoint.restore(self.model, self.optimizer, self.averaged)
+            self.state = checkpoint.state
+        self.schedule = Schedule(recipe.schedule, self.state.plateau)
+
+    @property
+    def averaged(self) -> Seq2Seq | None:
+        """The model that holds the moving average of the weights, where there is one."""
+        return self.average.model if self.average else None
+
+    @property
+    def evaluated(self) -> Seq2Seq:
+        """The model that is scored and kept: the moving average where there is one."""
+        return self.averaged or self.model
+
+
+def _start_from(model: Seq2Seq, run: str, prepared: Prepared) -> None:
+    """Take the weights of another run, whose pieces must mean the same."""
+    found = find_checkpoint(Path(run))
+    if found.origin.tokenizer_sha256 != prepared.origin.tokenizer_sha256:
+        raise CheckpointError(
+            f"initialise_from: {run} has another vocabulary; set subwords.model: {run} as well"
+        )
+    load_model_tensors(model, found.model_tensors(), run)
