@@ -16,10 +16,10 @@ from training.corpora.pair import Pair
 from training.dataset import TokenDataset, prepare_dataset, read_facts
 from training.durable_files import write_file
 from training.recipe import Recipe, to_values
-from training.subwords import train_subwords
+from training.subwords import MODEL_FILE, read_subwords, train_subwords
 
 DATA = "data"
-TOKENIZER = "tokenizer.model"
+TOKENIZER = MODEL_FILE
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,10 @@ def _tokenizer(
     path = run / TOKENIZER
     if started is not None:
         return _same_tokenizer(path, started)
+    if recipe.subwords.model is not None:
+        tokenizer = read_subwords(recipe.subwords)
+        write_file(path, tokenizer.model)
+        return tokenizer
     facts = read_facts(run / DATA)
     if facts is not None and facts.made_from["corpus"] == made_from and path.is_file():
         tokenizer = Tokenizer.load(path)

@@ -1,8 +1,9 @@
-"""Training the joint SentencePiece model: one vocabulary for both languages of a corpus."""
+"""The joint SentencePiece model, one vocabulary for both languages: learnt, or taken over."""
 
 import io
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import sentencepiece
@@ -12,6 +13,7 @@ from mt.config import Strict
 from mt.errors import ConfigError, CorpusError
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 
+MODEL_FILE = "tokenizer.model"  # in a run, its `final`, and a bundle
 ERRORS_ONLY = 2  # SentencePiece's log level
 
 
@@ -25,6 +27,28 @@ class SubwordsConfig(Strict):
     )
     byte_fallback: bool = Field(False, description="spell unknown characters in bytes")
     split_digits: bool = Field(False, description="each digit a piece of its own")
+    model: Path | None = Field(
+        None,
+        description="take the pieces of this SentencePiece file, run or bundle instead of learning "
+        "any, as a student does from its teacher; the keys that steer learning say nothing then",
+    )
+
+
+def read_subwords(config: SubwordsConfig) -> Tokenizer:
+    """The vocabulary that `config.model` names.
+
+    Raises:
+        BundleError: there is none, or its special ids are not ours.
+        ConfigError: the recipe names another vocab_size than it has.
+    """
+    path = (config.model or Path()).expanduser()
+    tokenizer = Tokenizer.load(path / MODEL_FILE if path.is_dir() else path)
+    if "vocab_size" in config.model_fields_set and config.vocab_size != tokenizer.vocab_size:
+        raise ConfigError(
+            f"subwords.vocab_size: {config.vocab_size}, but {config.model} has "
+            f"{tokenizer.vocab_size} pieces; write that number, or none"
+        )
+    return tokenizer
 
 
 def train_subwords(texts: Iterable[str], config: SubwordsConfig) -> Tokenizer:

@@ -1,12 +1,13 @@
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mt.config import validate
-from mt.errors import ConfigError, CorpusError
+from mt.errors import BundleError, ConfigError, CorpusError
 from mt.tokenizer import SPECIAL_IDS, UNK_ID
-from training.subwords import SubwordsConfig, train_subwords
+from training.subwords import SubwordsConfig, read_subwords, train_subwords
 
 TEXTS = [
     "A little house stands on the hill.",
@@ -110,3 +111,26 @@ def test_sentencepiece_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
 def test_settings_out_of_range_are_refused_by_name(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=key):
         config(**{key: value})
+
+
+def test_pieces_are_taken_from_a_file_or_from_a_folder_that_holds_one(tmp_path: Path) -> None:
+    taught = train_subwords(TEXTS, config())
+    (tmp_path / "tokenizer.model").write_bytes(taught.model)
+    for path in (tmp_path, tmp_path / "tokenizer.model"):
+        chosen = validate({"model": str(path)}, SubwordsConfig, "test")
+        assert read_subwords(chosen).model == taught.model
+    assert read_subwords(config(vocab_size=50, model=str(tmp_path))).vocab_size == 50
+
+
+def test_another_vocabulary_size_than_the_taken_model_has_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.model").write_bytes(train_subwords(TEXTS, config()).model)
+    with pytest.raises(ConfigError, match=r"vocab_size: 60, but .* has 50 pieces"):
+        read_subwords(config(vocab_size=60, model=str(tmp_path)))
+
+
+def test_a_model_to_take_pieces_from_must_be_there_and_be_one(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"gone\.model cannot be read"):
+        read_subwords(config(model=str(tmp_path / "gone.model")))
+    (tmp_path / "text").write_text("no model")
+    with pytest.raises(BundleError, match="text is not a SentencePiece model"):
+        read_subwords(config(model=str(tmp_path / "text")))
