@@ -41,6 +41,8 @@ MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "gru": gru,
     "gru-untied": lambda: gru(tie_embeddings="none"),
     "gru-no-attention": lambda: gru(attention="none"),
+    "gru-layer-norm": lambda: gru(layer_norm=True),
+    "gru-layer-norm-no-attention": lambda: gru(layer_norm=True, attention="none"),
 }
 
 
@@ -55,7 +57,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     return steppers(MODELS[request.param](), tmp_path)
 
 
-@pytest.fixture(params=["transformer", "gru"])
+@pytest.fixture(params=["transformer", "gru", "gru-layer-norm"])
 def attentive(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     return steppers(MODELS[request.param](), tmp_path)
 
@@ -156,6 +158,16 @@ PUPILS: dict[str, Callable[[], Seq2Seq]] = {
         GRUConfig(embedding_size=24, encoder_size=16, decoder_size=24, attention_size=16),
         VOCAB_SIZE,
     ),
+    "gru-layer-norm": lambda: GRU(
+        GRUConfig(
+            embedding_size=24,
+            encoder_size=16,
+            decoder_size=24,
+            attention_size=16,
+            layer_norm=True,
+        ),
+        VOCAB_SIZE,
+    ),
 }
 
 
@@ -173,6 +185,21 @@ def test_a_trained_model_answers_the_same(family: str, tmp_path: Path) -> None:
         answers = [best.ids for best, *_ in wanted]
         right = sum(a == [i + 8 for i in ids] for a, ids in zip(answers, sentences, strict=True))
         assert right > 30, f"only {right} of 40 learned: too weak a model to compare"
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_eight_bits_answer_as_a_trained_gru_does(layer_norm: bool, tmp_path: Path) -> None:
+    """Linear layers in 8 bits, and the recurrence of the encoder beside them in 32."""
+    model = taught(PUPILS["gru-layer-norm" if layer_norm else "gru"])
+    pairs = [([*ids, EOS_ID], [BOS_ID, *(i + 8 for i in ids)]) for ids in lessons(4, 50).tolist()]
+    bundle = write_tiny_bundle(tmp_path / "bundle", model, pairs)
+    sources = [[*ids, EOS_ID] for ids in lessons(seed=9, count=40).tolist()]
+    found, wanted = (
+        [best.ids for best, *_ in search(stepper, sources, SearchOptions(beam_size=5))]
+        for stepper in (open_stepper(bundle, "int8"), TorchStepper(model))
+    )
+    same = sum(ours == theirs for ours, theirs in zip(found, wanted, strict=True))
+    assert same > 35, f"only {same} of 40 alike"
 
 
 def lessons(seed: int, count: int) -> np.ndarray:

@@ -18,6 +18,7 @@ Build = Callable[[int], Seq2Seq]
 FAMILIES: dict[str, Build] = {
     "transformer": lambda seed: tiny_transformer(seed, norm="pre", tie_embeddings="none"),
     "gru": tiny_gru,
+    "gru-layer-norm": lambda seed: tiny_gru(seed, layer_norm=True),
 }
 both_families = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
 MAX_LENGTH = 12

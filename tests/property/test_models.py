@@ -22,6 +22,7 @@ FAMILIES: dict[str, Build] = {
     "gru": tiny_gru,
     "gru-untied": lambda seed: tiny_gru(seed, tie_embeddings="none"),
     "gru-no-attention": lambda seed: tiny_gru(seed, attention="none"),
+    "gru-layer-norm": lambda seed: tiny_gru(seed, layer_norm=True),
 }
 all_families = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
 

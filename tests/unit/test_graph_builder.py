@@ -55,6 +55,22 @@ def test_a_bias_of_ones_own_replaces_the_layers() -> None:
     np.testing.assert_allclose(y, X @ layer.weight.detach().numpy().T + bias, atol=1e-6)
 
 
+def test_a_scan_hands_out_every_state() -> None:
+    graph, half = GraphBuilder("g"), np.float32(0.5)
+    x = graph.input("x", np.float32, ["n", 4])
+    start = graph.constant(np.zeros(5, np.float32))
+
+    def step(state: str, column: str) -> str:
+        return graph.op("Add", graph.op("Mul", state, graph.constant(half)), column)
+
+    (y,) = run(with_output(graph, graph.scan(step, start, x, axis=1), ["n", 4]), x=X)
+    wanted, state = [], np.zeros(5, np.float32)
+    for column in X.T:
+        state = state / 2 + column
+        wanted.append(state)
+    np.testing.assert_allclose(y, np.stack(wanted, 1), atol=1e-6)
+
+
 def test_layer_norm_equals_pytorch() -> None:
     graph, layer = GraphBuilder("g"), nn.LayerNorm(4, eps=1e-3)
     nn.init.normal_(layer.weight)

@@ -9,7 +9,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.tiny_models import GRU_SIZES, tiny_gru
 from training.models import ModelConfig, TransformerConfig, build_model
-from training.models.gru import GRU, AdditiveAttention, DeepOutput, GRUCell, GRUConfig
+from training.models.gru import (
+    GRU,
+    AdditiveAttention,
+    DeepOutput,
+    GateNorm,
+    GRUCell,
+    GRUConfig,
+    reverse_tokens,
+)
 from training.models.seq2seq import count_parameters
 from training.models.transformer import Transformer
 
@@ -70,6 +78,51 @@ def test_cell_is_pytorchs() -> None:
         theirs.bias_hh.copy_(ours.hidden.bias)
         x, hidden = torch.randn(5, 3), torch.randn(5, 4)
         torch.testing.assert_close(ours(ours.input(x), hidden), theirs(x, hidden))
+
+
+def test_every_gate_is_normalised_by_itself() -> None:
+    norm = GateNorm(6)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([1.0, 1, 1, 1, 2, 2]))
+        norm.bias.copy_(torch.tensor([0.0, 0, 0, 0, 0, 5]))
+        normal = norm(torch.tensor([[1.0, 3.0, -10.0, 10.0, 0.2, 0.1]]))
+    # two numbers become 1 and -1, whatever the other gates' are; the last two are scaled and moved
+    wanted = torch.tensor([[-1.0, 1.0, -1.0, 1.0, 2.0, 3.0]])
+    torch.testing.assert_close(normal, wanted, atol=0.01, rtol=0)
+
+
+def test_layer_norm_makes_a_cell_blind_to_the_scale_of_what_it_reads() -> None:
+    torch.manual_seed(0)
+    cell = GRUCell(3, 8, layer_norm=True)
+    torch.nn.init.zeros_(cell.input.bias)
+    torch.nn.init.zeros_(cell.hidden.bias)
+    x, hidden = torch.randn(5, 3), torch.randn(5, 8)
+    once, tenfold = (cell(cell.project(k * x), hidden) for k in (1, 10))
+    torch.testing.assert_close(once, tenfold, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("attention", ["bahdanau", "none"])
+def test_layer_norm_costs_a_gain_and_a_bias_a_gate_and_projection(attention: str) -> None:
+    plain, normal = tiny_gru(attention=attention), tiny_gru(attention=attention, layer_norm=True)
+    gates = 3 * (2 * GRU_SIZES["encoder_size"] + 2 * GRU_SIZES["decoder_size"])
+    assert count_parameters(normal) == count_parameters(plain) + 2 * 2 * gates
+    assert not [name for name, _ in plain.named_parameters() if "norm" in name]
+
+
+def test_reversing_leaves_padding_where_it_is() -> None:
+    ids = torch.tensor([[5, 6, 3, 0], [7, 3, 0, 0], [5, 6, 7, 3]])
+    reversed_ids = reverse_tokens(ids.unsqueeze(-1), ids != 0).squeeze(-1)
+    assert reversed_ids.tolist() == [[3, 6, 5, 0], [3, 7, 0, 0], [3, 7, 6, 5]]
+
+
+def test_reading_by_cells_is_pytorchs_recurrence() -> None:
+    encoder = tiny_gru().double().encoder
+    embedded = torch.randn(3, 5, 10, dtype=torch.float64)
+    mask = torch.arange(5) < torch.tensor([[5], [1], [3]])
+    for cells, fused in zip(
+        encoder.read_by_cells(embedded, mask), encoder.read(embedded, mask), strict=True
+    ):
+        torch.testing.assert_close(cells, fused)
 
 
 def test_additive_attention_by_hand() -> None:
@@ -137,9 +190,10 @@ def test_fixed_context_is_both_directions_last_states_at_every_step() -> None:
     assert torch.equal(step.state["context"], encoded.state["context"])
 
 
-def test_a_row_of_padding_alone_is_encoded_to_numbers() -> None:
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_a_row_of_padding_alone_is_encoded_to_numbers(layer_norm: bool) -> None:
     for attention in ("bahdanau", "none"):
-        model = tiny_gru(attention=attention)
+        model = tiny_gru(attention=attention, layer_norm=layer_norm)
         logits = model(torch.tensor([[0, 0], [5, 3]]), torch.tensor([[2], [2]]))
         assert logits.isfinite().all()
 
@@ -151,6 +205,13 @@ def test_dropout_acts_in_training_only(dropout: dict[str, Any]) -> None:
     assert torch.equal(model(src, tgt_in), model(src, tgt_in))
     model.train()
     assert not torch.equal(model(src, tgt_in), model(src, tgt_in))
+
+
+def test_layer_norms_start_as_the_identity() -> None:
+    model = GRU(GRUConfig(**GRU_SIZES, layer_norm=True), 50)
+    for name, weights in model.named_parameters():
+        if "norm" in name:
+            assert torch.equal(weights, torch.full_like(weights, float("weight" in name))), name
 
 
 def test_recurrent_weights_start_orthogonal() -> None:

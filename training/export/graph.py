@@ -83,9 +83,30 @@ class GraphBuilder:
 
     def when(self, condition: str, then: Callable[[], str], name: str) -> str:
         """Compute a float32 matrix only where `condition` (1,) holds; an empty one otherwise."""
-        chosen = self._branch("then", then)
-        empty = self._branch("else", lambda: self.op("ConstantOfShape", self.constant([0, 0])))
+        zero = self.constant([0, 0])
+        chosen = self._subgraph("then", [], lambda: [then()])
+        empty = self._subgraph("else", [], lambda: [self.op("ConstantOfShape", zero)])
         return self.op("If", condition, name=name, then_branch=chosen, else_branch=empty)
+
+    def scan(self, step: Callable[[str, str], str], state: str, inputs: str, axis: int) -> str:
+        """Run state = step(state, input) along one axis of float32 inputs; the states, stacked."""
+        before, one_input = self._fresh("state"), self._fresh("input")
+
+        def build() -> list[str]:
+            after = step(before, one_input)
+            return [after, self.op("Identity", after)]  # carried on, and handed out
+
+        body = self._subgraph("step", [before, one_input], build)
+        _, states = self.ops(
+            "Scan",
+            *(state, inputs),
+            outputs=2,
+            body=body,
+            num_scan_inputs=1,
+            scan_input_axes=[axis],
+            scan_output_axes=[axis],
+        )
+        return states
 
     def reshape(self, x: str, *axes: int | str, name: str = "") -> str:
         """Give `x` new axes: a size (0 copies, -1 infers), or the name of a vector of sizes."""
@@ -146,13 +167,18 @@ class GraphBuilder:
             domain=MICROSOFT,
         )
 
-    def _branch(self, name: str, build: Callable[[], str]) -> onnx.GraphProto:
+    def _subgraph(
+        self, name: str, inputs: Sequence[str], build: Callable[[], list[str]]
+    ) -> onnx.GraphProto:
         """The nodes that `build` adds, as a graph of their own; constants stay in the outer one."""
         outer, self._nodes = self._nodes, []
-        value = build()
+        outputs = build()
         inner, self._nodes = self._nodes, outer
-        result = helper.make_tensor_value_info(value, onnx.TensorProto.FLOAT, None)
-        return helper.make_graph(inner, name, [], [result])
+
+        def values(names: Sequence[str]) -> list[onnx.ValueInfoProto]:
+            return [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, None) for n in names]
+
+        return helper.make_graph(inner, name, values(inputs), values(outputs))
 
     def _add(
         self,

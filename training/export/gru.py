@@ -11,7 +11,7 @@ from torch import nn
 from mt import graph_signature as names
 from training.export.graph import Floats, GraphBuilder, Ranges, array_of
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
-from training.models.gru import GRU, AdditiveAttention, DeepOutput, GRUCell
+from training.models.gru import GRU, AdditiveAttention, DeepOutput, GateNorm, GRUCell
 
 KEYS, VALUES = names.MEMORY + "keys", names.MEMORY + "values"
 
@@ -27,7 +27,10 @@ def _encoder(model: GRU, ranges: Ranges) -> onnx.ModelProto:
     src_ids, src_mask = source(graph)
     tokens = graph.op("Cast", src_mask, to=onnx.TensorProto.INT32)
     lengths = graph.op("ReduceSum", tokens, graph.constant([1]), keepdims=0)  # (batch)
-    annotations, last = _bidirectional(graph, model, src_ids, lengths)
+    if model.config.layer_norm:
+        annotations, last = _Cells(graph, model, src_ids, src_mask, lengths).build()
+    else:
+        annotations, last = _bidirectional(graph, model, src_ids, lengths)
     if model.attention is None:
         summary = graph.op("Identity", last, name=names.START + "context")
         graph.output(summary, np.float32, ["batch", 2 * model.config.encoder_size])
@@ -56,6 +59,101 @@ def _bidirectional(graph: GraphBuilder, model: GRU, src_ids: str, lengths: str) 
     states = graph.op("Transpose", states, perm=[2, 0, 1, 3])  # from (src_len, 2, batch, size)
     last = graph.op("Transpose", last, perm=[1, 0, 2])  # from (2, batch, size)
     return graph.reshape(states, 0, 0, both), graph.reshape(last, 0, both)
+
+
+class _Cells:
+    """The same of cells that the GRU operator does not know: a Scan over both directions at once.
+
+    The second direction reads reversed sentences, so padding comes after all tokens in both.
+    """
+
+    def __init__(
+        self, graph: GraphBuilder, model: GRU, src_ids: str, src_mask: str, lengths: str
+    ) -> None:
+        self.graph, self.encoder, self.size = graph, model.encoder, model.config.encoder_size
+        self.table = graph.weight(model.src_embedding.weight)
+        self.src_ids = graph.op("Transpose", src_ids, perm=[1, 0])  # (src_len, batch)
+        tokens = graph.op("Cast", src_mask, to=onnx.TensorProto.FLOAT)
+        self.tokens = graph.op("Unsqueeze", tokens, graph.constant([2]))  # (batch, src_len, 1)
+        self.lengths = graph.op("Cast", lengths, to=onnx.TensorProto.INT64)
+
+    def build(self) -> tuple[str, str]:
+        """Annotations and last states, as `_bidirectional` has them."""
+        graph = self.graph
+        states = graph.scan(self.cell, self.start(), self.inputs(), axis=1)
+        forth, back = graph.ops("Split", states, outputs=2, axis=0, num_outputs=2)
+        forth, back = (graph.op("Squeeze", x, graph.constant([0])) for x in (forth, back))
+        by_time = graph.op("Concat", forth, self.reversed(back), axis=-1)
+        annotations = graph.op("Transpose", by_time, perm=[1, 0, 2])  # (batch, src_len, both)
+        return graph.op("Mul", annotations, self.tokens), self.last(annotations)
+
+    def inputs(self) -> str:
+        """W x of every token in both directions (2, src_len, batch, 3 * size)."""
+        graph, both = self.graph, (self.src_ids, self.reversed(self.src_ids))
+        ids = [graph.op("Unsqueeze", x, graph.constant([0])) for x in both]
+        embedded = graph.op("Gather", self.table, graph.op("Concat", *ids, axis=0))
+        flat = graph.reshape(embedded, 2, -1, self.encoder.gru.input_size)
+        projected = self.project(flat, "ih", self.encoder.input_norm)
+        return graph.reshape(projected, 2, graph.op("Shape", self.src_ids), 3 * self.size)
+
+    def cell(self, hidden: str, inputs: str) -> str:
+        """The next state of both directions (2, batch, size)."""
+        recurrent = self.project(hidden, "hh", self.encoder.hidden_norm)
+        return _next_state(self.graph, inputs, recurrent, hidden, self.size)
+
+    def project(self, x: str, name: str, norm: nn.Module) -> str:
+        """(2, n, d_in) by each direction's weights -> (2, n, 3 * size)."""
+        graph, (weights, biases) = self.graph, self.encoder.directions(name)
+        product = graph.op("MatMul", x, graph.weight(weights))
+        return _gate_norm(graph, graph.op("Add", product, graph.weight(biases)), norm)
+
+    def start(self) -> str:
+        """Zeros (2, batch, size)."""
+        graph, batch = self.graph, self.graph.size(self.lengths, 0)
+        shape = graph.op("Concat", graph.constant([2]), batch, graph.constant([self.size]), axis=0)
+        return graph.op("ConstantOfShape", shape)
+
+    def reversed(self, by_time: str) -> str:
+        """Each sentence of (src_len, batch, ...) from its last token to its first."""
+        return self.graph.op("ReverseSequence", by_time, self.lengths, time_axis=0, batch_axis=1)
+
+    def last(self, annotations: str) -> str:
+        """Where each direction ends: at the last token, and at the first (batch, both)."""
+        graph, sizes = self.graph, self.graph.constant([self.size, self.size])
+        places = graph.reshape(graph.op("Sub", self.lengths, graph.constant([1])), -1, 1)
+        at_last = graph.op("GatherND", annotations, places, batch_dims=1)
+        at_first = graph.op("Gather", annotations, graph.constant(0), axis=1)
+        forth, _ = graph.ops("Split", at_last, sizes, outputs=2, axis=1)
+        _, back = graph.ops("Split", at_first, sizes, outputs=2, axis=1)
+        return graph.op("Concat", forth, back, axis=1)
+
+
+def _next_state(
+    graph: GraphBuilder, inputs: str, recurrent: str, hidden: str, size: int, name: str = ""
+) -> str:
+    """One gated recurrent unit (..., size), appendix A.1.1, as in `training.models.gru`."""
+    sizes = graph.constant([2 * size, size])
+    inputs, x = graph.ops("Split", inputs, sizes, outputs=2, axis=-1)
+    recurrent, u = graph.ops("Split", recurrent, sizes, outputs=2, axis=-1)
+    gates = graph.op("Sigmoid", graph.op("Add", inputs, recurrent))
+    reset, update = graph.ops("Split", gates, outputs=2, axis=-1, num_outputs=2)
+    new = graph.op("Tanh", graph.op("Add", x, graph.op("Mul", reset, u)))
+    kept = graph.op("Mul", update, graph.op("Sub", hidden, new))
+    return graph.op("Add", new, kept, name=name)
+
+
+def _gate_norm(graph: GraphBuilder, x: str, norm: nn.Module) -> str:
+    """Each of the three gates in the last axis of x normalised by itself, or x as it is."""
+    if not isinstance(norm, GateNorm):
+        return x
+    lead, size = [0] * max(1, norm.weight.dim() - 1), norm.weight.shape[-1] // 3
+    gates = graph.reshape(x, *lead, 3, size)
+    ones, zeros = np.ones(size, np.float32), np.zeros(size, np.float32)
+    normal = graph.op(
+        "LayerNormalization", gates, graph.constant(ones), graph.constant(zeros), axis=-1
+    )
+    scaled = graph.op("Mul", graph.reshape(normal, *lead, 3 * size), graph.weight(norm.weight))
+    return graph.op("Add", scaled, graph.weight(norm.bias))
 
 
 def _memory(
@@ -130,15 +228,10 @@ class _Step:
 
     def cell(self, cell: GRUCell, x: str, hidden: str, name: str = "") -> str:
         """One gated recurrent unit (cells, size), appendix A.1.1 as in `GRUCell`."""
-        graph, size = self.graph, cell.hidden.in_features
-        sizes = graph.constant([2 * size, size])
-        inputs = graph.ops("Split", graph.linear(x, cell.input), sizes, outputs=2, axis=1)
-        recurrent = graph.ops("Split", graph.linear(hidden, cell.hidden), sizes, outputs=2, axis=1)
-        gates = graph.op("Sigmoid", graph.op("Add", inputs[0], recurrent[0]))
-        reset, update = graph.ops("Split", gates, outputs=2, axis=1, num_outputs=2)
-        new = graph.op("Tanh", graph.op("Add", inputs[1], graph.op("Mul", reset, recurrent[1])))
-        kept = graph.op("Mul", update, graph.op("Sub", hidden, new))
-        return graph.op("Add", new, kept, name=name)
+        inputs = _gate_norm(self.graph, self.graph.linear(x, cell.input), cell.input_norm)
+        recurrent = self.graph.linear(hidden, cell.hidden)
+        recurrent = _gate_norm(self.graph, recurrent, cell.hidden_norm)
+        return _next_state(self.graph, inputs, recurrent, hidden, cell.hidden.in_features, name)
 
     def context(self, hidden: str) -> str:
         """What the decoder reads of the source (cells, both): by attention, or fixed."""

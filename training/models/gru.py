@@ -8,6 +8,7 @@ word, its state asks the attention, and the second cell reads the context.
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -34,32 +35,69 @@ class GRUConfig(Strict):
     tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
         "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
     )
+    layer_norm: bool = Field(False, description="of what the gates read, in every cell")
 
 
-class GRUCell(nn.Module):
+class GateNorm(nn.Module):
+    """Layer norm of what the three gates read: Ba et al. 2016, section 3.1 and appendix.
+
+    As in the appendix (and in dl4mt and Nematus), W x and U h are normalised apart, before they are
+    added. Each gate is normalised by itself, where the appendix takes reset and update together.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        """Gain and bias of this shape; its last axis, 3 * hidden, holds the gates."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, projected: Tensor) -> Tensor:
+        """(..., 3 * hidden) -> the same shape."""
+        gates = projected.view(*projected.shape[:-1], 3, -1)  # (..., 3, hidden)
+        normal = F.layer_norm(gates, gates.shape[-1:]).flatten(-2)
+        return torch.addcmul(self.bias, normal, self.weight)
+
+
+def gate_norm(wanted: bool, *shape: int) -> nn.Module:
+    """A `GateNorm`, or nothing."""
+    return GateNorm(*shape) if wanted else nn.Identity()
+
+
+def next_state(inputs: Tensor, recurrent: Tensor, hidden: Tensor) -> Tensor:
     """One gated recurrent unit, appendix A.1.1, in PyTorch's convention.
 
     r, z = sigmoid(W x + U h) and n = tanh(W x + r * (U h)), then h' = (1 - z) * n + z * h.
     The paper resets the state before multiplying, U (r * h), and calls 1 - z what is z here. The
     convention of PyTorch takes one product instead of two, and trains the same.
-    """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    inputs W x and recurrent U h (..., 3 * hidden), gates in the order r, z, n;
+    hidden (..., hidden).
+    """
+    size = hidden.shape[-1]
+    gates = torch.sigmoid(inputs[..., : 2 * size] + recurrent[..., : 2 * size])
+    reset, update = gates.chunk(2, -1)
+    candidate = torch.tanh(inputs[..., 2 * size :] + reset * recurrent[..., 2 * size :])
+    return candidate + update * (hidden - candidate)
+
+
+class GRUCell(nn.Module):
+    """The weights of one gated recurrent unit."""
+
+    def __init__(self, input_size: int, hidden_size: int, layer_norm: bool = False) -> None:
         super().__init__()
         self.input = nn.Linear(input_size, 3 * hidden_size)
         self.hidden = nn.Linear(hidden_size, 3 * hidden_size)
+        self.input_norm = gate_norm(layer_norm, 3 * hidden_size)
+        self.hidden_norm = gate_norm(layer_norm, 3 * hidden_size)
+
+    def project(self, x: Tensor) -> Tensor:
+        """What `forward` reads of x (..., input): (..., 3 * hidden), all steps at once."""
+        inputs: Tensor = self.input_norm(self.input(x))
+        return inputs
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> Tensor:
-        """Next state (batch, hidden) of a state and of `self.input(x)` (batch, 3 * hidden).
-
-        The input comes projected, so that all steps of a sequence can be projected at once.
-        """
-        size = hidden.shape[-1]
-        recurrent = self.hidden(hidden)
-        gates = torch.sigmoid(inputs[..., : 2 * size] + recurrent[..., : 2 * size])
-        reset, update = gates.chunk(2, -1)
-        candidate = torch.tanh(inputs[..., 2 * size :] + reset * recurrent[..., 2 * size :])
-        return candidate + update * (hidden - candidate)
+        """Next state (batch, hidden) of a state and of `self.project(x)` (batch, 3 * hidden)."""
+        return next_state(inputs, self.hidden_norm(self.hidden(hidden)), hidden)
 
 
 class AdditiveAttention(nn.Module):
@@ -107,14 +145,25 @@ class DeepOutput(nn.Module):
         return hidden
 
 
+def reverse_tokens(x: Tensor, mask: Tensor) -> Tensor:
+    """Each sentence of x (batch, src_len, d) from its last token to its first.
+
+    mask (batch, src_len), True at tokens; the padding on the right stays where it is.
+    """
+    places = torch.arange(x.shape[1], device=x.device)
+    order = torch.where(mask, mask.sum(1, keepdim=True) - 1 - places, places)
+    return x.gather(1, order.unsqueeze(-1).expand_as(x))
+
+
 class Encoder(nn.Module):
     """A bidirectional GRU: each word's annotation has read both sides, appendix A.2.1."""
 
     def __init__(self, config: GRUConfig) -> None:
         super().__init__()
-        self.gru = nn.GRU(
-            config.embedding_size, config.encoder_size, batch_first=True, bidirectional=True
-        )
+        size, self.layer_norm = config.encoder_size, config.layer_norm
+        self.gru = nn.GRU(config.embedding_size, size, batch_first=True, bidirectional=True)
+        self.input_norm = gate_norm(config.layer_norm, 2, 1, 3 * size)
+        self.hidden_norm = gate_norm(config.layer_norm, 2, 1, 3 * size)
         self.dropout = Dropout(config.dropout_output)
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,11 +171,52 @@ class Encoder(nn.Module):
 
         embedded (batch, src_len, embedding_size); last states (batch, 2 * encoder_size).
         """
+        read = self.read_by_cells if self.layer_norm else self.read
+        annotations, last = read(embedded, mask)
+        return self.dropout(annotations), self.dropout(last)
+
+    def read(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """PyTorch's recurrence, which takes the cells as they are."""
         lengths = mask.sum(1).clamp(min=1).cpu()  # packing wants them there, and none empty
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         states, last = self.gru(packed)
         annotations, _ = pad_packed_sequence(states, True, total_length=embedded.shape[1])
-        return self.dropout(annotations), self.dropout(last.transpose(0, 1).flatten(1))
+        return annotations, last.transpose(0, 1).flatten(1)
+
+    def read_by_cells(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same step by step, both directions at once; the second reads reversed sentences.
+
+        Padding comes after every token in both, so no state of a token has read any.
+        """
+        both = torch.stack((embedded, reverse_tokens(embedded, mask))).transpose(1, 2)
+        weights, biases = self.directions("hh")  # (2, size, 3 * size), (2, 1, 3 * size)
+        hidden, states = embedded.new_zeros(2, len(embedded), self.gru.hidden_size), []
+        for inputs in self._project(both).unbind(1):
+            recurrent = self.hidden_norm(torch.baddbmm(biases, hidden, weights))
+            hidden = next_state(inputs, recurrent, hidden)
+            states.append(hidden)
+        forth, back = torch.stack(states, 2)  # each (batch, src_len, size)
+        annotations = torch.cat((forth, reverse_tokens(back, mask)), -1)
+        return annotations * mask.unsqueeze(-1), self._last(annotations, mask)
+
+    def _project(self, both: Tensor) -> Tensor:
+        """W x of both directions (2, src_len, batch, d) -> (2, src_len, batch, 3 * size)."""
+        weights, biases = self.directions("ih")
+        inputs: Tensor = self.input_norm(torch.baddbmm(biases, both.flatten(1, 2), weights))
+        return inputs.view(*both.shape[:3], -1)
+
+    def directions(self, name: str) -> tuple[Tensor, Tensor]:
+        """Weights (2, d_in, 3 * size), for products from the right, and biases (2, 1, 3 * size)."""
+        gru, suffixes = self.gru, (f"{name}_l0", f"{name}_l0_reverse")
+        weights = torch.stack([getattr(gru, f"weight_{suffix}") for suffix in suffixes])
+        biases = torch.stack([getattr(gru, f"bias_{suffix}") for suffix in suffixes])
+        return weights.transpose(1, 2), biases.unsqueeze(1)
+
+    def _last(self, annotations: Tensor, mask: Tensor) -> Tensor:
+        """Where each direction ends: at the last token, and at the first (batch, 2 * size)."""
+        size, rows = self.gru.hidden_size, torch.arange(len(mask), device=mask.device)
+        ends = annotations[rows, mask.sum(1).clamp(min=1) - 1, :size]
+        return torch.cat((ends, annotations[:, 0, size:]), -1)
 
 
 class GRU(Seq2Seq):
@@ -144,8 +234,8 @@ class GRU(Seq2Seq):
         self.attention: AdditiveAttention | None = None
         if config.attention == "bahdanau":
             self.attention = AdditiveAttention(size, both, config.attention_size)
-        self.word_cell = GRUCell(config.embedding_size, size)
-        self.context_cell = GRUCell(both, size)
+        self.word_cell = GRUCell(config.embedding_size, size, config.layer_norm)
+        self.context_cell = GRUCell(both, size, config.layer_norm)
         self.deep_output = DeepOutput(config)
         self.output = nn.Linear(config.embedding_size, vocab_size, bias=False)
         self._tie_embeddings()
@@ -172,7 +262,7 @@ class GRU(Seq2Seq):
         """Hidden states (batch, tgt_len, embedding_size); only the recurrence is in the loop."""
         embedded = self._embed(self.tgt_embedding, tgt_in)
         state, states, contexts = encoded.state, [], []
-        for word in self.word_cell.input(embedded).unbind(1):
+        for word in self.word_cell.project(embedded).unbind(1):
             state, context, _ = self._advance(word, state, encoded.memory, encoded.src_mask)
             states.append(state["hidden"])
             contexts.append(context)
@@ -183,7 +273,7 @@ class GRU(Seq2Seq):
     def step(self, last_ids: Tensor, state: Tensors, memory: Tensors, src_mask: Tensor) -> Step:
         """Decode one token; attention is None where the context is fixed."""
         embedded = self._embed(self.tgt_embedding, last_ids)
-        word = self.word_cell.input(embedded)
+        word = self.word_cell.project(embedded)
         state, context, weights = self._advance(word, state, memory, src_mask)
         logits = self.project(self.deep_output(state["hidden"], context, embedded))
         return Step(logits, state, weights)
@@ -202,7 +292,7 @@ class GRU(Seq2Seq):
             context, weights = state["context"], None
         else:
             context, weights = self.attention(hidden, memory["keys"], memory["values"], mask)
-        hidden = self.context_cell(self.context_cell.input(context), hidden)
+        hidden = self.context_cell(self.context_cell.project(context), hidden)
         return {**state, "hidden": hidden, "positions": state["positions"] + 1}, context, weights
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
@@ -221,6 +311,8 @@ class GRU(Seq2Seq):
     def _initialise(self) -> None:
         """Xavier for inputs, orthogonal for recurrences gate by gate, biases zero."""
         for name, weight in self.named_parameters():
+            if "norm" in name:
+                continue  # starts as the identity
             if "bias" in name:
                 nn.init.zeros_(weight)
             elif "weight_hh" in name or name.endswith("cell.hidden.weight"):
