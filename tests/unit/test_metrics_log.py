@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from training.metrics_log import MetricsLog, Window
 
 
@@ -42,8 +44,8 @@ def test_a_continued_run_forgets_what_it_writes_again_and_half_lines(tmp_path: P
 
 def test_a_window_weighs_losses_by_tokens() -> None:
     window = Window()
-    window.add(torch.tensor(loss=2.0), torch.tensor(norm=1.0), tokens=300, seconds=0.5)
-    window.add(torch.tensor(loss=6.0), torch.tensor(norm=3.0), tokens=100, seconds=0.5)
+    window.add(loss=torch.tensor(2.0), norm=torch.tensor(1.0), tokens=300, seconds=0.5)
+    window.add(loss=torch.tensor(6.0), norm=torch.tensor(3.0), tokens=100, seconds=0.5)
     expected = {"loss": 3.0, "tokens_per_s": 400.0, "gradient_norm": 2.0}
     assert window.figures() == expected
     assert window.text() == "loss 3.00, 400 tokens/s"
