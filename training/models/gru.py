@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mt.config import Strict
 from mt.tokenizer import PAD_ID
-from training.models.dropout import Dropout
+from training.models.dropout import Dropout, WordDropout
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
@@ -32,6 +32,7 @@ class GRUConfig(Strict):
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="on embeddings")
     dropout_output: float = Field(0.5, ge=0, lt=1, description="on encoder states, deep output")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="on whole words of both sides")
     tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
         "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
     )
@@ -228,6 +229,7 @@ class GRU(Seq2Seq):
         both, size = 2 * config.encoder_size, config.decoder_size
         self.src_embedding = nn.Embedding(vocab_size, config.embedding_size)
         self.tgt_embedding = nn.Embedding(vocab_size, config.embedding_size)
+        self.word_dropout = WordDropout(config.word_dropout)
         self.embedding_dropout = Dropout(config.dropout)
         self.encoder = Encoder(config)
         self.first_state = nn.Linear(both, size)
@@ -296,7 +298,7 @@ class GRU(Seq2Seq):
         return {**state, "hidden": hidden, "positions": state["positions"] + 1}, context, weights
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
-        embedded: Tensor = self.embedding_dropout(embedding(ids))
+        embedded: Tensor = self.embedding_dropout(self.word_dropout(embedding(ids)))
         return embedded
 
     def _first_state(self, summary: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mt.config import Strict
 from mt.tokenizer import PAD_ID
-from training.models.dropout import Dropout
+from training.models.dropout import Dropout, WordDropout
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
@@ -29,6 +29,7 @@ class TransformerConfig(Strict):
     d_ff: int = Field(ge=1, description="inner width of the feed-forward layers")
     dropout: float = Field(0.1, ge=0, lt=1, description="on embeddings and every sub-layer")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="on attention weights")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="on whole words of both sides")
     activation: Literal["relu", "gelu"] = "relu"
     norm: Literal["pre", "post"] = Field("post", description="layer norm before or after")
     tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
@@ -322,7 +323,7 @@ class Transformer(Seq2Seq):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.output = nn.Linear(config.d_model, vocab_size, bias=False)
-        self.dropout = Dropout(config.dropout)
+        self.dropout, self.word_dropout = Dropout(config.dropout), WordDropout(config.word_dropout)
         self._tie_embeddings()
         self._initialise()
 
@@ -360,7 +361,7 @@ class Transformer(Seq2Seq):
     def embed(self, embedding: nn.Embedding, ids: Tensor, positions: Tensor) -> Tensor:
         """Embeddings times sqrt(d_model) (3.4) plus positions (3.5): (batch, length, d_model)."""
         d_model = self.config.d_model
-        scaled = embedding(ids) * math.sqrt(d_model)
+        scaled = self.word_dropout(embedding(ids)) * math.sqrt(d_model)
         x: Tensor = self.dropout(scaled + positional_encoding(positions, d_model).to(scaled.dtype))
         return x
 
