@@ -27,6 +27,11 @@ class TrainingConfig(Strict):
         "auto", description="fp32, bf16 (autocast), or auto: bf16 where the device multiplies it"
     )
     threads: int | None = Field(None, gt=0, description="CPU threads; empty: every core")
+    keep_at_minutes: tuple[float, ...] = Field(
+        (),
+        description="processor minutes spent on updates after which a checkpoint is kept for good, "
+        "in RUN/milestones: the points of a learning curve",
+    )
     log_every: int = Field(50, gt=0, description="updates between two lines of metrics")
     max_bad_updates: int = Field(
         10, gt=0, description="updates in a row whose loss or gradient may be infinite or NaN"
@@ -91,6 +96,11 @@ def progress(state: RunState, config: TrainingConfig) -> float:
         (state.epochs, config.max_epochs),
     ]
     return min(max(done / limit for done, limit in spent if limit), 1.0)
+
+
+def passes_milestone(seconds: tuple[float, float], config: TrainingConfig) -> bool:
+    """Whether one of `keep_at_minutes` lies between two readings of `RunState.cpu_seconds`."""
+    return any(seconds[0] < minutes * 60 <= seconds[1] for minutes in config.keep_at_minutes)
 
 
 def stop_reason(state: RunState, config: TrainingConfig, patience: int | None) -> str | None:

@@ -36,6 +36,7 @@ IN_TRAINING = "training.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
 CHECKPOINTS = "checkpoints"
+MILESTONES = "milestones"
 FINAL = "final"
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.batching import updates
-from training.budget import Evaluation, RunState, progress, stop_reason
-from training.checkpoint import CHECKPOINTS, prune, save_checkpoint
+from training.budget import Evaluation, RunState, passes_milestone, progress, stop_reason
+from training.checkpoint import CHECKPOINTS, MILESTONES, prune, save_checkpoint
 from training.console import Progress, clock, say
 from training.cpu_memory import keep_freed_memory
 from training.durable_files import write_file
@@ -72,9 +72,11 @@ def fit(s: Session) -> str | None:
                 bad.read()
                 _save(s)
                 return None
-            updated = update_weights(s, step)
+            updated, before = update_weights(s, step), state.cpu_seconds
             bad.add(updated)
             seconds = watch.lap(state)
+            if passes_milestone((before, state.cpu_seconds), training):
+                _write(s, MILESTONES)
             window.add(updated.loss, updated.norm, updated.tokens, seconds)
             if s.device.type == "cpu" or bar.is_due():
                 bad.read()
@@ -127,9 +129,14 @@ def _evaluate(s: Session, log: MetricsLog) -> None:
 
 def _save(s: Session) -> None:
     """Write a checkpoint, then delete those that neither average nor resuming needs."""
-    folder, state, training = s.run / CHECKPOINTS, s.state, s.recipe.training
-    save_checkpoint(folder, s.model, s.optimizer, state, s.prepared.origin, s.averaged)
-    prune(folder, [e.update for e in state.to_average(training) + state.best(1)])
+    _write(s, CHECKPOINTS)
+    state = s.state
+    kept = [e.update for e in state.to_average(s.recipe.training) + state.best(1)]
+    prune(s.run / CHECKPOINTS, kept)
+
+
+def _write(s: Session, folder: str) -> None:
+    save_checkpoint(s.run / folder, s.model, s.optimizer, s.state, s.prepared.origin, s.averaged)
 
 
 def _first_line(s: Session) -> str:

@@ -437,3 +437,23 @@ def test_it_may_not_start_from_a_run_of_another_vocabulary(
     changes = {"initialise_from": str(finished.run), "subwords.vocab_size": 70}
     with pytest.raises(CheckpointError, match=r"initialise_from.*subwords\.model"):
         train(tiny_recipe(corpus, **changes), tmp_path)
+
+
+def test_milestones_are_kept_beside_the_checkpoints(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def tick() -> float:
+        nonlocal now
+        now += 0.5
+        return now
+
+    monkeypatch.setattr("training.stopwatch.time.process_time", tick)
+    minutes = {"training.keep_at_minutes": [2.75 / 60, 6 / 60, 99]}
+    result = train(tiny_recipe(corpus, **minutes), tmp_path)
+    kept = checkpoint_folders(tmp_path / "milestones")
+    assert [read_checkpoint(folder).state.cpu_seconds for folder in kept] == [3.0, 6.0]
+    assert [read_checkpoint(folder).state.update for folder in kept] == [6, 12]
+    assert load_trained(kept[0]).state.update == 6
+    assert result.state.cpu_seconds == pytest.approx(12.5)
