@@ -33,10 +33,28 @@ class GRUConfig(Strict):
     dropout: float = Field(0.3, ge=0, lt=1, description="on embeddings")
     dropout_output: float = Field(0.5, ge=0, lt=1, description="on encoder states, deep output")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="on whole words of both sides")
+    dropout_hidden: float = Field(
+        0.0, ge=0, lt=1, description="on decoder states and contexts, as deep output reads them"
+    )
+    dropout_state: float = Field(
+        0.0, ge=0, lt=1, description="on what cells read of their state; one choice a sentence"
+    )
+    variational: bool = Field(
+        False, description="all dropouts but word_dropout choose once a sentence, not once a step"
+    )
     tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
         "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
     )
     layer_norm: bool = Field(False, description="of what the gates read, in every cell")
+
+
+def dropout_of(p: float, config: GRUConfig) -> Dropout:
+    """Dropout from tensors (batch, length, d).
+
+    Variational, it drops the same features at every step of a sentence: Gal and Ghahramani 2016,
+    "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", section 4.
+    """
+    return Dropout(p, over=-2 if config.variational else None)
 
 
 class GateNorm(nn.Module):
@@ -96,9 +114,21 @@ class GRUCell(nn.Module):
         inputs: Tensor = self.input_norm(self.input(x))
         return inputs
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> Tensor:
-        """Next state (batch, hidden) of a state and of `self.project(x)` (batch, 3 * hidden)."""
-        return next_state(inputs, self.hidden_norm(self.hidden(hidden)), hidden)
+    def forward(self, inputs: Tensor, hidden: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Next state (batch, hidden) of a state and of `self.project(x)` (batch, 3 * hidden).
+
+        kept (batch, hidden): what U h is scaled by before, where the state is dropped from.
+        """
+        recurrent = self.hidden_norm(self.hidden(scaled(hidden, kept)))
+        return next_state(inputs, recurrent, hidden)
+
+
+def scaled(hidden: Tensor, kept: Tensor | None) -> Tensor:
+    """What the gates read of a state: Gal and Ghahramani 2016, section 4, keep what is dropped.
+
+    The state that is carried on stays whole, so that a dropped feature is not forgotten.
+    """
+    return hidden if kept is None else hidden * kept
 
 
 class AdditiveAttention(nn.Module):
@@ -137,10 +167,12 @@ class DeepOutput(nn.Module):
         self.state = nn.Linear(config.decoder_size, config.embedding_size)
         self.context = nn.Linear(2 * config.encoder_size, config.embedding_size)
         self.embedding = nn.Linear(config.embedding_size, config.embedding_size)
-        self.dropout = Dropout(config.dropout_output)
+        self.hidden_dropout = dropout_of(config.dropout_hidden, config)
+        self.dropout = dropout_of(config.dropout_output, config)
 
     def forward(self, states: Tensor, contexts: Tensor, embedded: Tensor) -> Tensor:
         """Any leading axes alike -> (..., embedding_size)."""
+        states, contexts = self.hidden_dropout(states), self.hidden_dropout(contexts)
         total = self.state(states) + self.context(contexts) + self.embedding(embedded)
         hidden: Tensor = self.dropout(torch.tanh(total))
         return hidden
@@ -165,16 +197,18 @@ class Encoder(nn.Module):
         self.gru = nn.GRU(config.embedding_size, size, batch_first=True, bidirectional=True)
         self.input_norm = gate_norm(config.layer_norm, 2, 1, 3 * size)
         self.hidden_norm = gate_norm(config.layer_norm, 2, 1, 3 * size)
-        self.dropout = Dropout(config.dropout_output)
+        self.state_dropout = Dropout(config.dropout_state)
+        self.dropout = dropout_of(config.dropout_output, config)
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Annotations (batch, src_len, 2 * encoder_size), and both directions' last states.
 
         embedded (batch, src_len, embedding_size); last states (batch, 2 * encoder_size).
         """
-        read = self.read_by_cells if self.layer_norm else self.read
+        dropping = self.training and self.state_dropout.p > 0
+        read = self.read_by_cells if self.layer_norm or dropping else self.read
         annotations, last = read(embedded, mask)
-        return self.dropout(annotations), self.dropout(last)
+        return self.dropout(annotations), self.dropout(last.unsqueeze(1)).squeeze(1)
 
     def read(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """PyTorch's recurrence, which takes the cells as they are."""
@@ -192,8 +226,9 @@ class Encoder(nn.Module):
         both = torch.stack((embedded, reverse_tokens(embedded, mask))).transpose(1, 2)
         weights, biases = self.directions("hh")  # (2, size, 3 * size), (2, 1, 3 * size)
         hidden, states = embedded.new_zeros(2, len(embedded), self.gru.hidden_size), []
+        kept = self.state_dropout.draw(hidden)
         for inputs in self._project(both).unbind(1):
-            recurrent = self.hidden_norm(torch.baddbmm(biases, hidden, weights))
+            recurrent = self.hidden_norm(torch.baddbmm(biases, scaled(hidden, kept), weights))
             hidden = next_state(inputs, recurrent, hidden)
             states.append(hidden)
         forth, back = torch.stack(states, 2)  # each (batch, src_len, size)
@@ -230,7 +265,8 @@ class GRU(Seq2Seq):
         self.src_embedding = nn.Embedding(vocab_size, config.embedding_size)
         self.tgt_embedding = nn.Embedding(vocab_size, config.embedding_size)
         self.word_dropout = WordDropout(config.word_dropout)
-        self.embedding_dropout = Dropout(config.dropout)
+        self.embedding_dropout = dropout_of(config.dropout, config)
+        self.state_dropout = Dropout(config.dropout_state)
         self.encoder = Encoder(config)
         self.first_state = nn.Linear(both, size)
         self.attention: AdditiveAttention | None = None
@@ -264,8 +300,9 @@ class GRU(Seq2Seq):
         """Hidden states (batch, tgt_len, embedding_size); only the recurrence is in the loop."""
         embedded = self._embed(self.tgt_embedding, tgt_in)
         state, states, contexts = encoded.state, [], []
+        kept = self.state_dropout.draw(state["hidden"]), self.state_dropout.draw(state["hidden"])
         for word in self.word_cell.project(embedded).unbind(1):
-            state, context, _ = self._advance(word, state, encoded.memory, encoded.src_mask)
+            state, context, _ = self._advance(word, state, encoded.memory, encoded.src_mask, kept)
             states.append(state["hidden"])
             contexts.append(context)
         stacked = torch.stack(states, 1), torch.stack(contexts, 1)
@@ -273,7 +310,10 @@ class GRU(Seq2Seq):
         return hidden
 
     def step(self, last_ids: Tensor, state: Tensors, memory: Tensors, src_mask: Tensor) -> Step:
-        """Decode one token; attention is None where the context is fixed."""
+        """Decode one token; attention is None where the context is fixed.
+
+        For evaluation: dropout that chooses once a sentence has no place to remember its choice.
+        """
         embedded = self._embed(self.tgt_embedding, last_ids)
         word = self.word_cell.project(embedded)
         state, context, weights = self._advance(word, state, memory, src_mask)
@@ -286,15 +326,23 @@ class GRU(Seq2Seq):
         return logits
 
     def _advance(
-        self, word: Tensor, state: Tensors, memory: Tensors, mask: Tensor
+        self,
+        word: Tensor,
+        state: Tensors,
+        memory: Tensors,
+        mask: Tensor,
+        kept: tuple[Tensor | None, Tensor | None] = (None, None),
     ) -> tuple[Tensors, Tensor, Tensor | None]:
-        """The conditional GRU: new state, context, weights of one word, projected for cell 1."""
-        hidden = self.word_cell(word, state["hidden"])
+        """The conditional GRU: new state, context, weights of one word, projected for cell 1.
+
+        kept: what the two cells' states are scaled by before they are read.
+        """
+        hidden = self.word_cell(word, state["hidden"], kept[0])
         if self.attention is None:
             context, weights = state["context"], None
         else:
             context, weights = self.attention(hidden, memory["keys"], memory["values"], mask)
-        hidden = self.context_cell(self.context_cell.project(context), hidden)
+        hidden = self.context_cell(self.context_cell.project(context), hidden, kept[1])
         return {**state, "hidden": hidden, "positions": state["positions"] + 1}, context, weights
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
