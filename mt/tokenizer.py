@@ -17,6 +17,11 @@ Span = tuple[int, int]
 """Start and end in a text, in characters (code points)."""
 
 
+def seed_sampling(seed: int) -> None:
+    """Start the generator behind `Tokenizer.encode_sampled`, which all tokenizers share."""
+    sentencepiece.set_random_generator_seed(seed % 2**32)
+
+
 class Tokenizer:
     """A joint SentencePiece model for source and target, fixed once trained."""
 
@@ -57,6 +62,14 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without bos or eos."""
         return list(self._processor.encode(text))
+
+    def encode_sampled(self, text: str, dropout: float) -> list[int]:
+        """Ids of a text cut at random: each merge is left out with probability `dropout`.
+
+        Draws from SentencePiece's own generator (`seed_sampling`).
+        """
+        ids = self._processor.encode(text, enable_sampling=True, alpha=dropout, nbest_size=-1)
+        return list(ids)
 
     def encode_source(self, text: str) -> list[int]:
         """Ids of a source sentence as a model reads it: with eos at the end."""

@@ -146,11 +146,12 @@ def updates(
 ) -> Iterator[UpdateBatches]:
     """Endless stream of updates, from the given place on."""
     while True:
-        plan = plan_epoch(dataset.src.lengths, dataset.tgt.lengths, config.max_tokens, seed, epoch)
+        data = dataset.of_epoch(epoch)
+        plan = plan_epoch(data.src.lengths, data.tgt.lengths, config.max_tokens, seed, epoch)
         groups = [plan[i : i + config.accumulate] for i in range(0, len(plan), config.accumulate)]
         for done, group in enumerate(groups[position:], start=position + 1):
             batches = [
-                collate([dataset.src[i] for i in pairs], [dataset.tgt[i] for i in pairs])
+                collate([data.src[i] for i in pairs], [data.tgt[i] for i in pairs])
                 for pairs in group
             ]
             numbers = tuple(np.concatenate(group).tolist())

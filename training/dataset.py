@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,6 +63,10 @@ class TokenDataset:
     tgt: TokenSequences
     facts: DatasetFacts
 
+    def of_epoch(self, epoch: int) -> "TokenDataset":
+        """The pairs as one pass over them reads them: always the same."""
+        return self
+
 
 def prepare_dataset(
     folder: Path,
@@ -82,7 +86,8 @@ def prepare_dataset(
     made_from = {"corpus": dict(corpus), "tokenizer": hashlib.sha256(tokenizer.model).hexdigest()}
     facts = read_facts(folder)
     if facts is None or (facts.made_from, facts.max_length) != (made_from, max_length):
-        _write(folder, pairs, tokenizer, max_length, made_from)
+        encoded = ((tokenizer.encode(pair.src), tokenizer.encode(pair.tgt)) for pair in pairs)
+        write_dataset(folder, encoded, max_length, made_from)
     return open_dataset(folder)
 
 
@@ -130,20 +135,23 @@ class _Writer:
         self._offsets.append(self._offsets[-1] + len(ids))
 
 
-def _write(
+def write_dataset(
     folder: Path,
-    pairs: Iterable[Pair],
-    tokenizer: Tokenizer,
+    encoded: Iterable[tuple[list[int], list[int]]],
     max_length: int,
     made_from: dict[str, Any],
 ) -> None:
-    """Write all files into a neighbour, then put it in place of `folder`."""
+    """Write all files into a neighbour, then put it in place of `folder`.
+
+    Raises:
+        CorpusError: no pair is short enough.
+    """
     fresh = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     dropped = 0
     with _Writer(fresh, "src") as src, _Writer(fresh, "tgt") as tgt:
-        for src_ids, tgt_ids in _encode(pairs, tokenizer):
+        for src_ids, tgt_ids in encoded:
             if max(len(src_ids), len(tgt_ids)) < max_length:
                 src.append(src_ids)
                 tgt.append(tgt_ids)
@@ -158,8 +166,3 @@ def _write(
     (fresh / _FACTS).write_text(json.dumps(asdict(facts), indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-
-
-def _encode(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[tuple[list[int], list[int]]]:
-    for pair in pairs:
-        yield tokenizer.encode(pair.src), tokenizer.encode(pair.tgt)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mt.errors import CheckpointError, ConfigError
 from mt.tokenizer import Tokenizer
+from training.bpe_dropout import ResampledDataset
 from training.checkpoint import Origin
 from training.console import Progress, say
 from training.corpora.corpus import Corpus, open_corpus
@@ -19,6 +20,7 @@ from training.recipe import Recipe, to_values
 from training.subwords import MODEL_FILE, read_subwords, train_subwords
 
 DATA = "data"
+EPOCH = "epoch"
 TOKENIZER = MODEL_FILE
 
 
@@ -55,6 +57,15 @@ def prepare(recipe: Recipe, run: Path, started: Origin | None) -> Prepared:
     dataset = prepare_dataset(
         run / DATA, _watched(corpus), tokenizer, recipe.batching.max_length, made_from
     )
+    if recipe.subwords.dropout:
+        dataset = ResampledDataset(
+            *(dataset.src, dataset.tgt, dataset.facts),
+            pairs=corpus.train_pairs,
+            tokenizer=tokenizer,
+            dropout=recipe.subwords.dropout,
+            seed=recipe.seed,
+            folder=run / EPOCH,
+        )
     facts = dataset.facts
     for line in corpus.report.lines() if corpus.report else []:
         say(line)

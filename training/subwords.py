@@ -27,6 +27,13 @@ class SubwordsConfig(Strict):
     )
     byte_fallback: bool = Field(False, description="spell unknown characters in bytes")
     split_digits: bool = Field(False, description="each digit a piece of its own")
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="BPE-dropout: probability that training leaves a merge of two pieces out; 0.1 "
+        "makes sentences about two fifths longer",
+    )
     model: Path | None = Field(
         None,
         description="take the pieces of this SentencePiece file, run or bundle instead of learning "
