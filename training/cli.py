@@ -1,6 +1,8 @@
 """Verbs of the training half. Each reads its flags, calls one function and prints what came out."""
 
 import json
+import shlex
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -45,6 +47,35 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> None:
 
 
 @click.command()
+@click.argument("recipes", nargs=-1, required=True)
+@_SETTING
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the search.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Of each recipe."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of search.")
+def tune(
+    recipes: tuple[str, ...], overrides: tuple[str, ...], out: Path, trials: int, seed: int
+) -> None:
+    """Search the ranges RECIPES declare for the best validation BLEU; again to go on.
+
+    Every recipe gets the same number of trials, the first one as it is written.
+    """
+    from training.tune.search import tune as tune_recipes
+
+    flags = ["--out", str(out), "--trials", str(trials), "--seed", str(seed)]
+    flags += chain.from_iterable(("--set", override) for override in overrides)
+    command = shlex.join(["seq2serve", "tune", *recipes, *flags])
+    chosen = [read_recipe(name, overrides) for name in recipes]
+    lines = tune_recipes(chosen, out, trials, seed, command)
+    if lines is None:
+        click.echo(f"stopped; what was tried is saved in {out}; the same command continues")
+        click.get_current_context().exit(INTERRUPTED)
+    for line in lines:
+        click.echo(line)
+
+
+@click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--split", help="Test set of the recipe's corpus [its first test set].")
 @click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
@@ -80,6 +111,102 @@ def evaluate(
         _write(hypotheses, "".join(f"{text}\n" for text in scored.evaluated.hypotheses))
     if report is not None:
         _write(report, json.dumps(scored.values(), indent=2, ensure_ascii=False) + "\n")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--split", help="Test set of the recipe's corpus [its first test set].")
+@click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
+@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--precision", help="Graphs of a bundle, such as fp32 or int8 [its default].")
+@click.option("--lowercase", is_flag=True, help="Also BLEU of lower-cased Moses tokens.")
+@click.option("--sentences", type=click.IntRange(min=1), help="Only so many, evenly spread.")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--hypotheses", type=click.Path(path_type=Path), help="Write translations here.")
+@click.option("--json", "report", type=click.Path(path_type=Path), help="Write scores here.")
+def evaluate(
+    model: Path,
+    split: str | None,
+    beam_size: int,
+    length_penalty: float,
+    precision: str | None,
+    lowercase: bool,
+    sentences: int | None,
+    threads: int,
+    hypotheses: Path | None,
+    report: Path | None,
+) -> None:
+    """Score MODEL (a run, a checkpoint or a bundle) on a test set, with signatures."""
+    from training.scoring import score_system
+    from training.system import open_system
+
+    options = search_options(beam_size=beam_size, length_penalty=length_penalty)
+    system = open_system(model, precision, threads)
+    scored = score_system(system, split, options, sentences, lowercase)
+    for line in scored.lines():
+        click.echo(line)
+    if hypotheses is not None:
+        _write(hypotheses, "".join(f"{text}\n" for text in scored.evaluated.hypotheses))
+    if report is not None:
+        _write(report, json.dumps(scored.values(), indent=2, ensure_ascii=False) + "\n")
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the pairs.")
+@click.option("--recipe", help="Translate this recipe's corpus [the first model's].")
+@click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
+@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--sentences", type=click.IntRange(min=1), help="Only the first so many pairs.")
+@click.option("--precision", help="Graphs of bundles, such as fp32 or int8 [their default].")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    default=160,
+    show_default=True,
+    help="Live hypotheses searched together.",
+)
+@click.option(
+    "--keep-original/--only-distilled",
+    default=True,
+    show_default=True,
+    help="What OUT/corpus.yaml trains on.",
+)
+def distill(
+    models: tuple[Path, ...],
+    out: Path,
+    recipe: str | None,
+    beam_size: int,
+    length_penalty: float,
+    sentences: int | None,
+    precision: str | None,
+    threads: int,
+    max_rows: int,
+    keep_original: bool,
+) -> None:
+    """Let MODELS translate the training text, to train on what they write; again to go on.
+
+    Models of the corpus's direction write targets, those of the opposite direction sources.
+    """
+    from training.distill import distill as distill_corpus
+
+    search = search_options(beam_size=beam_size, length_penalty=length_penalty)
+    found = distill_corpus(
+        models,
+        out,
+        read_recipe(recipe).corpus if recipe else None,
+        search,
+        sentences=sentences,
+        precision=precision,
+        threads=threads,
+        max_rows=max_rows,
+        keep_original=keep_original,
+    )
+    for part in found.models:
+        click.echo(part.line())
+    alone = "" if keep_original else " --set corpus.keep_original=false"
+    click.echo(f"next: seq2serve train RECIPE --set corpus.extra_train={out}{alone}")
 
 
 @click.command()

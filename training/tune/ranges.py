@@ -61,6 +61,15 @@ class Range(Strict):
         given = {"low": self.low, "high": self.high, "step": self.step}
         return {name: value for name, value in given.items() if value is not None}
 
+    def holds(self, value: object) -> bool:
+        """Whether a search may choose this value."""
+        if self.choices is not None:
+            return value in self.choices
+        if not isinstance(value, int | float) or self.low is None or self.high is None:
+            return False
+        on_a_step = self.step is None or _is_whole((value - self.low) / self.step)
+        return self.low <= value <= self.high and on_a_step
+
     def extremes(self) -> tuple[Any, ...]:
         """Values that must all make a valid recipe: both ends, or every choice."""
         return self.choices if self.choices is not None else (self.low, self.high)
