@@ -1,6 +1,7 @@
 """Cleaning: pairs that would teach nothing, or the wrong thing, are dropped and counted."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
@@ -10,6 +11,7 @@ from pydantic import Field
 from mt.config import Strict
 from training.corpora.pair import Pair
 from training.corpora.scripts import Script, share_in_script
+from training.corpora.splitting import side_keys
 
 EXAMPLES = 5
 
@@ -35,6 +37,7 @@ class Reason(StrEnum):
     LENGTH_RATIO = "length ratio"
     COPIED_SOURCE = "copied source"
     WRONG_SCRIPT = "wrong script"
+    HELD_OUT = "a side stands in validation or test"
     DUPLICATE = "duplicate"
 
 
@@ -66,15 +69,23 @@ class CleaningReport:
 
 
 def clean(
-    pairs: Iterable[Pair], config: CleaningConfig, report: CleaningReport | None = None
+    pairs: Iterable[Pair],
+    config: CleaningConfig,
+    report: CleaningReport | None = None,
+    seen: set[bytes] | None = None,
+    held_out: AbstractSet[bytes] = frozenset(),
 ) -> Iterator[Pair]:
-    """Pairs worth training on, white space at their ends removed; counts go into the report."""
+    """Pairs worth training on, white space at their ends removed; counts go into the report.
+
+    A report and the digests of pairs `seen` may come from pairs cleaned before these, to which they
+    are then added. Pairs with a side in `held_out` (see `side_keys`) are dropped.
+    """
     report = CleaningReport() if report is None else report
-    seen: set[bytes] = set()
-    for number, raw in enumerate(pairs, start=1):
+    seen = set() if seen is None else seen
+    for raw in pairs:
         pair = Pair(raw.src.strip(), raw.tgt.strip())
-        reason = _fault(pair, config) or _repetition(pair, config, seen)
-        report.read = number
+        reason = _fault(pair, config) or _leak(pair, held_out) or _repetition(pair, config, seen)
+        report.read += 1
         if reason is None:
             report.kept += 1
             yield pair
@@ -82,7 +93,7 @@ def clean(
             dropped = report.dropped[reason]
             dropped.count += 1
             if len(dropped.first) < EXAMPLES:
-                dropped.first.append(number)
+                dropped.first.append(report.read)
 
 
 def _fault(pair: Pair, config: CleaningConfig) -> Reason | None:
@@ -100,6 +111,13 @@ def _fault(pair: Pair, config: CleaningConfig) -> Reason | None:
     for text, script in zip(pair, scripts, strict=True):
         if script and share_in_script(text, script) < config.min_script_share:
             return Reason.WRONG_SCRIPT
+    return None
+
+
+def _leak(pair: Pair, held_out: AbstractSet[bytes]) -> Reason | None:
+    """Whether a side stands in what must not be trained on, case and punctuation aside."""
+    if held_out and not held_out.isdisjoint(side_keys(pair)):
+        return Reason.HELD_OUT
     return None
 
 

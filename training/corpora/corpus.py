@@ -12,10 +12,11 @@ from mt.config import Strict
 from mt.errors import CorpusError
 from training.corpora import embedded
 from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
+from training.corpora.extra import ExtraPairs, Extras
 from training.corpora.own_files import CutFiles, OwnFiles, Sources
 from training.corpora.pair import Pair
 from training.corpora.registry import PublishedCorpus, registry
-from training.corpora.splitting import TRAIN, SplitConfig
+from training.corpora.splitting import TRAIN, SplitConfig, side_keys
 
 EMBEDDED = "embedded"
 EMBEDDED_SPLITS = ("train", "validation", "test", "test-long")
@@ -46,11 +47,17 @@ class CorpusConfig(Strict):
         None, description="cut validation and test off `files.train`, if they have no own files"
     )
     cleaning: CleaningConfig = CleaningConfig()
+    extra_train: Extras = Field(
+        (), description="more training pairs: folders `seq2serve distill` wrote, or files"
+    )
+    keep_original: bool = Field(True, description="false: train on extra_train alone")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "CorpusConfig":
         if self.source == self.target:
             raise ValueError("source and target are the same language")
+        if not self.keep_original and not self.extra_train:
+            raise ValueError("keep_original is false, but extra_train names nothing to train on")
         if self.files is None:
             self._check_named()
         else:
@@ -110,6 +117,7 @@ class Corpus:
         self.name, self.source, self.target = config.name, config.source, config.target
         self.report: CleaningReport | None = None
         self._config, self._origin = config, origin
+        self._extra = ExtraPairs(config.extra_train, config.source, config.target)
 
     @property
     def licence(self) -> str:
@@ -124,7 +132,7 @@ class Corpus:
     @property
     def sha256(self) -> dict[str, str]:
         """Checksums of the files behind these splits, by file name; the same on every machine."""
-        return self._origin.sha256
+        return {**self._origin.sha256, **self._extra.sha256}
 
     def pairs(self, split: str) -> Iterator[Pair]:
         """Pairs of a split as they were written, streaming.
@@ -138,23 +146,37 @@ class Corpus:
         return self._origin.pairs(split)
 
     def train_pairs(self) -> Iterator[Pair]:
-        """Cleaned pairs of the training split, streaming; `report` tells afterwards what was lost.
+        """Cleaned training pairs, streaming: the split's own, then the extra ones that are new.
+
+        `report` tells afterwards what was lost.
 
         Raises:
             CorpusError: as for `pairs`, or cleaning left nothing.
         """
-        report = CleaningReport()
-        if isinstance(self._origin, CutFiles):  # cleaned before it was cut
-            cleaned = self._origin.pairs(TRAIN, report)
-        else:
-            cleaned = clean(self._origin.pairs(TRAIN), self._config.cleaning, report)
-        yield from islice(cleaned, self._config.train_pairs)
+        report, seen = CleaningReport(), set[bytes]()
+        if self._config.keep_original:
+            yield from islice(self._own(report, seen), self._config.train_pairs)
+        if self._config.extra_train:
+            extra, held_out = self._extra.pairs(), self._held_out()
+            yield from clean(extra, self._config.cleaning, report, seen, held_out)
         if not report.kept:
             raise CorpusError(
                 f"{self.name}: cleaning left no training pair ({'; '.join(report.lines())}); "
                 "check corpus.source, corpus.target and corpus.cleaning"
             )
         self.report = report
+
+    def _own(self, report: CleaningReport, seen: set[bytes]) -> Iterator[Pair]:
+        """Clean pairs of the training split."""
+        if isinstance(self._origin, CutFiles):  # cleaned before it was cut
+            return self._origin.pairs(TRAIN, report, seen)
+        return clean(self._origin.pairs(TRAIN), self._config.cleaning, report, seen)
+
+    def _held_out(self) -> frozenset[bytes]:
+        """Sides of all pairs that models of this corpus are validated or tested on."""
+        others = (split for split in self.splits if split != TRAIN)
+        pairs = (pair for split in others for pair in self._origin.pairs(split))
+        return frozenset(key for pair in pairs for key in side_keys(pair))
 
 
 def open_corpus(config: CorpusConfig) -> Corpus:

@@ -16,11 +16,12 @@ from training.corpora.readers import PairSource, paths, read_pairs
 from training.corpora.splitting import SPLITS, TRAIN, SplitConfig, assign_splits
 
 
-def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML held; checked next
+def as_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML held; checked next
+    """One value where a list may stand, as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
-Sources = Annotated[list[PairSource], BeforeValidator(_as_list), Field(min_length=1)]
+Sources = Annotated[list[PairSource], BeforeValidator(as_list), Field(min_length=1)]
 
 
 class OwnFiles:
@@ -40,7 +41,7 @@ class OwnFiles:
     def sha256(self) -> dict[str, str]:
         """Of the files as they lie there, by path as the recipe writes it."""
         sources = (source for sources in self._files.values() for source in sources)
-        return {str(path): _hash(path) for source in sources for path in paths(source)}
+        return {str(path): checksum(path) for source in sources for path in paths(source)}
 
 
 class CutFiles:
@@ -56,18 +57,25 @@ class CutFiles:
         """Of the files that were cut."""
         return self._own.sha256
 
-    def pairs(self, split: str, report: CleaningReport | None = None) -> Iterator[Pair]:
-        """Clean pairs the splitter gave to a split; the report is of all pairs before the cut."""
+    def pairs(
+        self, split: str, report: CleaningReport | None = None, seen: set[bytes] | None = None
+    ) -> Iterator[Pair]:
+        """Clean pairs the splitter gave to a split; report and seen tell of all before the cut."""
         index = SPLITS.index(split)
         chosen = (given == index for given in self._assignment)
-        return compress(clean(self._own.pairs(TRAIN), self._cleaning, report), chosen)
+        return compress(clean(self._own.pairs(TRAIN), self._cleaning, report, seen), chosen)
 
     @cached_property
     def _assignment(self) -> bytes:
         return assign_splits(clean(self._own.pairs(TRAIN), self._cleaning), self._split)
 
 
-def _hash(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """The sha256 of a file that a recipe names.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
     try:
         return hash_file(path.expanduser())
     except FileNotFoundError:

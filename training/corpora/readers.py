@@ -53,7 +53,7 @@ def read_pairs(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pair]:
             line), or no pair at all has text on both sides.
     """
     two_sided = False
-    for pair in _read(source):
+    for pair in read_all_pairs(source):
         two_sided = two_sided or bool(pair.src.strip() and pair.tgt.strip())
         yield pair
     if not two_sided:
@@ -68,7 +68,8 @@ def paths(source: MosesFiles | TsvFile | JsonLinesFile) -> tuple[Path, ...]:
     return (source.path,)
 
 
-def _read(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pair]:
+def read_all_pairs(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pair]:
+    """As `read_pairs`, but where there is no text at all that is no error."""
     match source:
         case MosesFiles():
             return _read_moses(source)

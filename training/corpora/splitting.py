@@ -79,7 +79,7 @@ def _components(pairs: Iterable[Pair]) -> "array[int]":
     first_with: dict[bytes, int] = {}
     for number, pair in enumerate(pairs):
         parent.append(number)
-        for key in _keys(pair):
+        for key in side_keys(pair):
             a, b = _root(parent, first_with.setdefault(key, number)), _root(parent, number)
             parent[max(a, b)] = min(a, b)
     return array("q", (_root(parent, number) for number in range(len(parent))))
@@ -92,7 +92,7 @@ def _root(parent: "array[int]", number: int) -> int:
     return number
 
 
-def _keys(pair: Pair) -> Iterator[bytes]:
+def side_keys(pair: Pair) -> Iterator[bytes]:
     """Eight bytes for each side; source and target never meet, though their texts may be equal."""
     for side, text in zip((b"s", b"t"), pair, strict=True):
         yield blake2b(comparable(text).encode(), digest_size=8, person=side).digest()
