@@ -24,22 +24,40 @@ def test_every_shipped_recipe_loads_by_name(path: Path) -> None:
     assert recipe == read_recipe(str(path))
 
 
-def test_the_families_compared_on_multi30k_match_within_one_per_cent() -> None:
-    gru, transformer = (
-        parameters("multi30k-en-de-gru-s"),
-        parameters("multi30k-en-de-transformer-s"),
+PAIRS = [
+    (f"{task}-gru-{size}", f"{task}-transformer-{size}")
+    for task in ("multi30k-en-de", "multi30k-en-fr", "tatoeba-en-de")
+    for size in ("s", "m")
+]
+
+
+@pytest.mark.parametrize(("gru", "transformer"), PAIRS)
+def test_the_families_that_are_compared_match_within_one_per_cent(
+    gru: str, transformer: str
+) -> None:
+    assert parameters(gru) == pytest.approx(parameters(transformer), rel=0.01)
+
+
+@pytest.mark.parametrize("name", [name for pair in PAIRS for name in pair])
+def test_a_recipe_says_how_many_parameters_it_has(name: str) -> None:
+    text = Path(SHIPPED[0].parent, f"{name}.yaml").read_text(encoding="utf-8")
+    assert f"; {parameters(name):,} parameters" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [*PAIRS, ("demo-gru", "demo-transformer"), ("demo-gru", "demo-gru-no-attention")],
+)
+def test_what_is_compared_differs_in_model_learning_rate_and_ranges_only(
+    first: str, second: str
+) -> None:
+    one, other = (
+        read_recipe(name).model_dump(exclude={"name", "model", "optimizer", "schedule", "tune"})
+        for name in (first, second)
     )
-    assert gru == pytest.approx(transformer, rel=0.01)
+    assert one == other
 
 
-def test_what_is_compared_differs_in_model_and_learning_rate_only() -> None:
-    for first, second in (
-        ("multi30k-en-de-gru-s", "multi30k-en-de-transformer-s"),
-        ("demo-gru", "demo-transformer"),
-        ("demo-gru", "demo-gru-no-attention"),
-    ):
-        one, other = (
-            read_recipe(name).model_dump(exclude={"name", "model", "optimizer", "schedule"})
-            for name in (first, second)
-        )
-        assert one == other
+@pytest.mark.parametrize(("gru", "transformer"), PAIRS)
+def test_both_families_are_tuned_alike(gru: str, transformer: str) -> None:
+    assert len(read_recipe(gru).tune) == len(read_recipe(transformer).tune)
