@@ -15,6 +15,7 @@ from training.interrupts import StopRequest
 from training.metrics_log import MetricsLog, Window
 from training.models.seq2seq import count_parameters
 from training.precision import use_threads
+from training.prefetch import prepared_ahead
 from training.prepare import prepare
 from training.recipe import Recipe, to_yaml
 from training.resume import checkpoint_to_continue, locked
@@ -56,15 +57,17 @@ def fit(s: Session) -> str | None:
     """Update until there is a reason to end, and return it; None where a signal asked for that."""
     state, training = s.state, s.recipe.training
     say(_first_line(s))
+    stream = updates(
+        s.prepared.dataset, s.recipe.batching, s.recipe.seed, state.epoch, state.position
+    )
     with (
         MetricsLog(s.run, state.update) as log,
         Progress(s.recipe.name, progress(state, training)) as bar,
         StopRequest() as stop,
+        prepared_ahead(stream, s.device) as steps,
     ):
         window, bad, watch = Window(), BadUpdates(s), Stopwatch()
-        for step in updates(
-            s.prepared.dataset, s.recipe.batching, s.recipe.seed, state.epoch, state.position
-        ):
+        for step in steps:
             if reason := stop_reason(state, training, s.recipe.evaluation.patience):
                 _evaluate(s, log)
                 return reason
