@@ -114,6 +114,64 @@ def evaluate(
 
 
 @click.command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the pairs.")
+@click.option("--recipe", help="Translate this recipe's corpus [the first model's].")
+@click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
+@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--sentences", type=click.IntRange(min=1), help="Only the first so many pairs.")
+@click.option("--precision", help="Graphs of bundles, such as fp32 or int8 [their default].")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    default=160,
+    show_default=True,
+    help="Live hypotheses searched together.",
+)
+@click.option(
+    "--keep-original/--only-distilled",
+    default=True,
+    show_default=True,
+    help="What OUT/corpus.yaml trains on.",
+)
+def distill(
+    models: tuple[Path, ...],
+    out: Path,
+    recipe: str | None,
+    beam_size: int,
+    length_penalty: float,
+    sentences: int | None,
+    precision: str | None,
+    threads: int,
+    max_rows: int,
+    keep_original: bool,
+) -> None:
+    """Let MODELS translate the training text, to train on what they write; again to go on.
+
+    Models of the corpus's direction write targets, those of the opposite direction sources.
+    """
+    from training.distill import distill as distill_corpus
+
+    search = search_options(beam_size=beam_size, length_penalty=length_penalty)
+    found = distill_corpus(
+        models,
+        out,
+        read_recipe(recipe).corpus if recipe else None,
+        search,
+        sentences=sentences,
+        precision=precision,
+        threads=threads,
+        max_rows=max_rows,
+        keep_original=keep_original,
+    )
+    for part in found.models:
+        click.echo(part.line())
+    alone = "" if keep_original else " --set corpus.keep_original=false"
+    click.echo(f"next: seq2serve train RECIPE --set corpus.extra_train={out}{alone}")
+
+
+@click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Bundle folder.")
 @click.option("--name", help="Name that clients ask for [the recipe's].")

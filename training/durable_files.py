@@ -80,5 +80,5 @@ def _sync_folder(folder: Path) -> None:
 
 def _refused(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
-        f"{path} cannot be written ({error.strerror}); mend that and train again to continue"
+        f"{path} cannot be written ({error.strerror}); mend that and repeat the command to continue"
     )

@@ -33,13 +33,13 @@ def locked(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CheckpointError(f"{run} is being trained by another process") from None
+            raise CheckpointError(f"{run} is in use by another process") from None
         try:
             yield
         except OSError as error:
             where = error.filename or run
             raise CheckpointError(
-                f"{where}: {error.strerror or error}; mend that and train again to continue"
+                f"{where}: {error.strerror or error}; mend that and repeat the command to continue"
             ) from None
 
 

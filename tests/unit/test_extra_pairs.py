@@ -99,7 +99,7 @@ def test_repeated_and_faulty_pairs_are_dropped_across_all_sources(tmp_path: Path
 
 
 def test_no_extra_pair_has_a_side_that_is_validated_or_tested_on(tmp_path: Path) -> None:
-    leaks = [("a RED house", "x"), ("y", "Ein rotes Haus"), ("A big dog!", "z")]
+    leaks = [("a RED house", "rotes Haus"), ("red house", "Ein rotes Haus"), ("A big dog!", "Hund")]
     crossed = [("ein grosser hund", "a big cat")]  # the target's text as a source: no leak
     corpus = own(tmp_path, extra_train=[tsv(tmp_path, "more", [*leaks, *crossed])])
     assert list(corpus.train_pairs()) == pairs_of([*TRAIN, *crossed])
@@ -122,7 +122,7 @@ def test_what_is_cut_off_is_kept_out_too(tmp_path: Path) -> None:
 
 
 def test_extra_pairs_alone(tmp_path: Path) -> None:
-    more = tsv(tmp_path, "more", [("two", "zwei"), ("A red house", "x")])
+    more = tsv(tmp_path, "more", [("two", "zwei"), ("A red house", "rotes Haus")])
     corpus = own(tmp_path, extra_train=more, keep_original=False)
     assert list(corpus.train_pairs()) == [Pair("two", "zwei")]
 

@@ -245,7 +245,7 @@ def test_what_cleaning_and_the_length_limit_drop_is_said(
 def test_one_run_is_trained_by_one_process(corpus: Path, tmp_path: Path) -> None:
     with (tmp_path / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CheckpointError, match="is being trained by another process"):
+        with pytest.raises(CheckpointError, match="is in use by another process"):
             train(tiny_recipe(corpus), tmp_path)
 
 
