@@ -172,6 +172,31 @@ def distill(
 
 
 @click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Results folder.")
+@click.option("--split", help="Test set of the recipe's corpus [its first test set].")
+@click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
+@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+def publish(
+    runs: tuple[Path, ...],
+    out: Path,
+    split: str | None,
+    beam_size: int,
+    length_penalty: float,
+    threads: int,
+) -> None:
+    """Write the evidence of finished RUNS, seeds of one recipe: scores, curves, translations."""
+    from training.publish import publish as publish_runs
+
+    options = search_options(beam_size=beam_size, length_penalty=length_penalty)
+    results = publish_runs(runs, out, split, options, threads)
+    for metric, figures in results["mean"].items():
+        deviation = "" if figures["sd"] is None else f" +- {figures['sd']:.2f}"
+        click.echo(f"{metric}: {figures['mean']:.2f}{deviation} ({figures['seeds']} seeds)")
+
+
+@click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Bundle folder.")
 @click.option("--name", help="Name that clients ask for [the recipe's].")

@@ -1,0 +1,85 @@
+"""Evidence of finished runs: what is written, and what is not of one recipe."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mt.errors import ConfigError
+from tests.tiny_run import random_pairs, tiny_recipe, write_corpus
+from training.budget import RunState
+from training.evaluate import bleu
+from training.publish import publish
+from training.train import train
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    for seed in (1, 2):
+        always = {"training.keep_at_minutes": [1e-6], "training.max_updates": 12}
+        train(tiny_recipe(corpus, seed=seed, **always), folder / str(seed))
+    return [folder / "1", folder / "2"]
+
+
+def publish_(runs: list[Path], folder: Path) -> dict[str, Any]:
+    return publish(runs, folder, split="validation", threads=1)
+
+
+def test_everything_is_there_and_scores_again(runs: list[Path], tmp_path: Path) -> None:
+    results = publish_(runs, tmp_path / "results")
+    saved = json.loads((tmp_path / "results/results.json").read_text(encoding="utf-8"))
+    assert saved == results
+    references = [pair.tgt for pair in random_pairs(12, seed=1)]
+    values = []
+    for number, facts in zip((1, 2), saved["seeds"], strict=True):
+        text = (tmp_path / f"results/seed{number}.validation.txt").read_text(encoding="utf-8")
+        values.append(bleu(text.split("\n")[:-1], references).value)
+        assert facts["scores"][0]["value"] == values[-1]
+        assert facts["seed"] == number
+        assert facts["updates"] == 12
+        assert facts["target_tokens"] > 12 * 100
+        assert [point["update"] for point in facts["validation"]] == [10, 12]
+        assert [point["update"] for point in facts["curve"]] == [1]
+        assert facts["processor_minutes"] > 0
+    mean = saved["mean"]["BLEU"]
+    assert mean["mean"] == pytest.approx(sum(values) / 2)
+    assert mean["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    assert {"chrF2", "BLEU-lc-tok", "greedy BLEU"} < saved["mean"].keys()
+    assert saved["settings"]["model"]["d_model"] == 16
+    assert "seed" not in saved["settings"]
+    assert saved["machine"]["device"] == "cpu"
+
+
+def test_one_seed_has_no_deviation(runs: list[Path], tmp_path: Path) -> None:
+    assert publish_(runs[:1], tmp_path)["mean"]["BLEU"]["sd"] is None
+
+
+def test_the_same_seed_twice_is_refused(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"same seed: 1, 1"):
+        publish_([runs[0], runs[0]], tmp_path)
+
+
+def test_other_recipes_are_refused(runs: list[Path], corpus: Path, tmp_path: Path) -> None:
+    other = tiny_recipe(corpus, seed=3, **{"model.d_ff": 8, "training.max_updates": 1})
+    train(other, tmp_path / "other")
+    with pytest.raises(ConfigError, match=r"differ in model\.d_ff"):
+        publish_([runs[0], tmp_path / "other"], tmp_path / "results")
+
+
+def test_an_unfinished_run_is_refused(corpus: Path, tmp_path: Path) -> None:
+    def stop(state: RunState) -> None:
+        raise EOFError
+
+    with pytest.raises(EOFError):
+        train(tiny_recipe(corpus), tmp_path / "run", stop)
+    with pytest.raises(ConfigError, match="not finished; train it to its end"):
+        publish_([tmp_path / "run"], tmp_path / "results")

@@ -1,0 +1,31 @@
+"""What a figure was measured on."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+
+def describe_machine(device: torch.device) -> dict[str, str | int]:
+    """Processor, cores that this process may use, PyTorch's version, and the GPU if it is used."""
+    facts: dict[str, str | int] = {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "torch": torch.__version__,
+        "device": str(device),
+    }
+    if device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    return facts
+
+
+def _processor() -> str:
+    """The processor's name and its vector instructions, as Linux and PyTorch know them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"

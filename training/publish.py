@@ -1,0 +1,180 @@
+"""The evidence of finished runs in one folder: scores, curves, and every translation.
+
+`results.json` says what was trained, how and on what, and what came out for each seed; beside it
+stands `seedN.SPLIT.txt` for each seed, one detokenised translation a line, so that anyone can score
+them again.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from mt.bundle import Score
+from mt.errors import ConfigError
+from mt.search_options import SearchOptions
+from training.checkpoint import (
+    MILESTONES,
+    Checkpoint,
+    checkpoint_folders,
+    find_checkpoint,
+)
+from training.console import say
+from training.durable_files import write_file
+from training.machine import describe_machine
+from training.precision import choose_device
+from training.recipe import Recipe, differing_keys, to_values
+from training.scoring import Scored, score_system
+from training.system import open_system
+from training.trained import load_trained, read_final
+
+Json = dict[str, Any]
+
+
+def publish(
+    runs: Sequence[Path],
+    folder: Path,
+    split: str | None = None,
+    options: SearchOptions | None = None,
+    threads: int = 2,
+) -> Json:
+    """Score finished runs, one for each seed of a recipe, and write their evidence; return it.
+
+    Raises:
+        CheckpointError: one of them is not finished, or damaged.
+        ConfigError: they are not seeds of one recipe.
+    """
+    finals = [find_checkpoint(run) for run in runs]
+    _check_one_recipe(runs, finals)
+    options = options or SearchOptions()
+    seeds: list[Json] = []
+    for run, final in zip(runs, finals, strict=True):
+        scored = _score(run, split, options, threads, lowercase=True)
+        seeds.append(_seed_facts(run, final, scored, threads))
+        name = f"seed{seeds[-1]['seed']}.{scored.split}.txt"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{line}\n" for line in scored.evaluated.hypotheses)
+        write_file(folder / name, text.encode())
+        for line in scored.lines():
+            say(line)
+    results = {**_run_facts(runs, finals[0], scored), "mean": _means(seeds), "seeds": seeds}
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    write_file(folder / "results.json", text.encode())
+    return results
+
+
+def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> None:
+    """Seeds differ, and nothing else that makes a model does."""
+    for run in runs:
+        if read_final(run) is None:
+            raise ConfigError(f"{run} is not finished; train it to its end before you publish it")
+    seeds = [final.origin.recipe["seed"] for final in finals]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"two runs have the same seed: {', '.join(map(str, seeds))}")
+    for run, final in zip(runs[1:], finals[1:], strict=True):
+        differing = differing_keys(finals[0].origin.recipe, final.origin.recipe)
+        if set(differing) - {"seed"}:
+            raise ConfigError(f"{runs[0]} and {run} differ in {', '.join(differing)}")
+
+
+def _score(
+    path: Path, split: str | None, options: SearchOptions, threads: int, lowercase: bool = False
+) -> Scored:
+    return score_system(open_system(path, threads=threads), split, options, lowercase=lowercase)
+
+
+def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
+    """What all seeds have in common."""
+    recipe = Recipe.model_validate(final.origin.recipe)
+    values = to_values(recipe)
+    model = load_trained(runs[0]).model
+    return {
+        "recipe": recipe.name,
+        "commands": [
+            f"seq2serve train {recipe.name} --set seed=N --out RUN",
+            f"seq2serve publish RUN... --split {scored.split} --out FOLDER",
+        ],
+        "revision": _revision(),
+        "machine": describe_machine(choose_device(recipe.training.device)),
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "settings": {key: value for key, value in values.items() if key not in ("seed", "tune")},
+        "split": scored.split,
+        "search": scored.options.model_dump(mode="json"),
+    }
+
+
+def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> Json:
+    state = final.state
+    greedy = _score(run, scored.split, SearchOptions(beam_size=1), threads)
+    return {
+        "seed": final.origin.recipe["seed"],
+        "weights_sha256": final.sha256,
+        "updates": state.update,
+        "target_tokens": state.target_tokens,
+        "epochs": round(state.epochs, 2),
+        "minutes": round(state.seconds / 60, 4),
+        "processor_minutes": round(state.cpu_seconds / 60, 4),
+        "ended": final.facts["reason"],
+        "final_weights_of_updates": final.facts["averaged"],
+        "scores": [score.model_dump(mode="json") for score in scored.scores],
+        "greedy_BLEU": greedy.scores[0].value,
+        "validation": _validation_curve(run),
+        "curve": [
+            _point(folder, scored, threads) for folder in checkpoint_folders(run / MILESTONES)
+        ],
+    }
+
+
+def _validation_curve(run: Path) -> list[Json]:
+    """The validation lines of a run's metrics."""
+    text = (run / "metrics.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    keys = ("update", "BLEU", "epoch", "minutes", "cpu_minutes")
+    return [
+        {key: line[key] for key in keys if key in line}
+        for line in lines
+        if line["kind"] == "validation"
+    ]
+
+
+def _point(milestone: Path, scored: Scored, threads: int) -> Json:
+    """BLEU on the test set at a milestone."""
+    found = find_checkpoint(milestone)
+    score = _score(milestone, scored.split, scored.options, threads).scores[0]
+    return {
+        "processor_minutes": round(found.state.cpu_seconds / 60, 4),
+        "update": found.state.update,
+        "target_tokens": found.state.target_tokens,
+        "BLEU": score.value,
+    }
+
+
+def _means(seeds: Sequence[Mapping[str, Any]]) -> Json:
+    """Mean and standard deviation over seeds of each metric, and of greedy BLEU."""
+    columns: dict[str, list[float]] = {}
+    signatures: dict[str, str] = {}
+    for facts in seeds:
+        for score in map(Score.model_validate, facts["scores"]):
+            columns.setdefault(score.metric, []).append(score.value)
+            signatures[score.metric] = score.signature
+        columns.setdefault("greedy BLEU", []).append(facts["greedy_BLEU"])
+    return {
+        metric: {
+            "mean": mean(values),
+            "sd": stdev(values) if len(values) > 1 else None,
+            "seeds": len(values),
+            **({"signature": signatures[metric]} if metric in signatures else {}),
+        }
+        for metric, values in columns.items()
+    }
+
+
+def _revision() -> str | None:
+    """The commit of this program's source, where it is a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
