@@ -112,18 +112,20 @@ def collate(
     sources: Sequence[npt.NDArray[np.int32]], targets: Sequence[npt.NDArray[np.int32]]
 ) -> Batch:
     """Pad sentences (ids without bos and eos) into one batch."""
-    return _batch(
-        src=_pad([np.append(ids, EOS_ID) for ids in sources]),
-        tgt_in=_pad([np.insert(ids, 0, BOS_ID) for ids in targets]),
-        tgt_out=_pad([np.append(ids, EOS_ID) for ids in targets]),
-    )
+    tgt_out = _pad(targets)
+    tgt_in = np.roll(tgt_out, 1, axis=1)
+    tgt_in[tgt_in == EOS_ID] = PAD_ID
+    tgt_in[:, 0] = BOS_ID
+    return _batch(*map(torch.from_numpy, (_pad(sources), tgt_in, tgt_out)))
 
 
-def _pad(sentences: Sequence[npt.NDArray[np.int32]]) -> Tensor:
-    padded = np.full((len(sentences), max(map(len, sentences))), PAD_ID, dtype=np.int64)
-    for row, ids in zip(padded, sentences, strict=True):
-        row[: len(ids)] = ids
-    return torch.from_numpy(padded)
+def _pad(sentences: Sequence[npt.NDArray[np.int32]]) -> Indices:
+    """Ids of each sentence, then eos, then padding (batch, length)."""
+    lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))[:, None]
+    places = np.arange(lengths.max() + 1)
+    padded = np.where(places == lengths, EOS_ID, PAD_ID)
+    padded[places < lengths] = np.concatenate(sentences)
+    return padded
 
 
 @dataclass(frozen=True)
