@@ -2,13 +2,33 @@
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from mt.config import Strict
 from training.batching import Batch
 from training.chunked_loss import projected_cross_entropy
 from training.models.seq2seq import Seq2Seq
+
+
+class MinimumRiskConfig(Strict):
+    """Fine-tuning on the model's own translations, see `training.minimum_risk`.
+
+    The gradient of the risk carries the factor alpha; `weight` makes up for it.
+    """
+
+    samples: int = Field(20, ge=1, description="translations drawn of each sentence")
+    alpha: float = Field(
+        0.005, gt=0, description="sharpness of the distribution over them (Shen et al. 2016)"
+    )
+    temperature: float = Field(1.0, gt=0, description="of the draw; above 1 they differ more")
+    max_length_ratio: float = Field(
+        1.5, ge=1, description="longest draw, as a multiple of its reference's tokens"
+    )
+    weight: float = Field(200.0, gt=0, description="of the risk; 1 / alpha undoes alpha's factor")
+    cross_entropy: float = Field(
+        0.0, ge=0, description="weight of the reference's cross-entropy beside the risk"
+    )
 
 
 class LossConfig(Strict):
@@ -20,6 +40,15 @@ class LossConfig(Strict):
     r_drop: float = Field(
         0.0, ge=0, description="weight of the divergence between two passes; 0: one pass only"
     )
+    minimum_risk: MinimumRiskConfig | None = Field(
+        None, description="fine-tune on the risk of sampled translations instead"
+    )
+
+    @model_validator(mode="after")
+    def _is_one_objective(self) -> "LossConfig":
+        if self.r_drop and self.minimum_risk:
+            raise ValueError("r_drop and minimum_risk are two objectives; choose one")
+        return self
 
 
 def label_smoothed_cross_entropy(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:

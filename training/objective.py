@@ -5,15 +5,19 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
+from mt.tokenizer import Tokenizer
 from training.batching import Batch
 from training.loss import LossConfig, batch_loss, label_smoothed_cross_entropy, real_hidden
+from training.minimum_risk import MinimumRisk
 from training.models.seq2seq import Seq2Seq
 
 Objective = Callable[[Seq2Seq, Batch], Tensor]  # the summed loss of one batch, in nats
 
 
-def build_objective(config: LossConfig) -> Objective:
-    """The objective of a recipe: cross-entropy, or cross-entropy with R-Drop."""
+def build_objective(config: LossConfig, tokenizer: Tokenizer) -> Objective:
+    """The objective of a recipe: cross-entropy, alone or with R-Drop, or minimum risk."""
+    if config.minimum_risk:
+        return MinimumRisk(config.minimum_risk, config.label_smoothing, tokenizer)
     if config.r_drop:
         return lambda model, batch: r_drop_loss(model, batch, config.label_smoothing, config.r_drop)
     return lambda model, batch: batch_loss(model, batch, config.label_smoothing)

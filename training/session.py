@@ -37,7 +37,7 @@ class Session:
         if recipe.initialise_from is not None and checkpoint is None:
             _start_from(self.model, recipe.initialise_from, prepared)
         self.model.to(self.device)
-        self.objective = build_objective(recipe.loss)
+        self.objective = build_objective(recipe.loss, prepared.tokenizer)
         self.optimizer = build_optimizer(self.model, recipe.optimizer)
         self.average = (
             MovingAverage(self.model, recipe.optimizer.ema_decay)

@@ -59,7 +59,7 @@ class TorchStepper:
             return []
         src = self._pad(src_ids)
         self._row_slots = None  # the pool may grow wider
-        with torch.inference_mode(), _evaluating(self._model):
+        with torch.inference_mode(), evaluating(self._model):
             return self._pool.add(self._model.encode(src))
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
@@ -68,18 +68,24 @@ class TorchStepper:
         Raises:
             EngineError: a row belongs to no running sentence.
         """
-        with torch.inference_mode(), _evaluating(self._model):
+        log_probs, attention = self.distributions(rows)
+        return best_of(log_probs, k, attention if with_attention else None)
+
+    def distributions(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
+        """Continue every row by one id; log-probabilities of every next one (rows, vocab).
+
+        Also attention (rows, src_len) where the model has any.
+
+        Raises:
+            EngineError: a row belongs to no running sentence.
+        """
+        with torch.inference_mode(), evaluating(self._model):
             memory, src_mask = self._memory_of(rows.slots)
             last_ids = torch.from_numpy(rows.last_ids).to(self._device)
             step = self._model.step(last_ids, self._state_of(rows), memory, src_mask)
             self._state = step.state
-            ids, log_probs = self._best(step.logits, min(k, self.vocab_size))
-        attention = step.attention if with_attention else None
-        return StepOutput(
-            ids.cpu().numpy(),
-            log_probs.cpu().numpy(),
-            None if attention is None else attention.float().cpu().numpy(),
-        )
+            logits = step.logits.float().index_fill(1, self._suppressed, -torch.inf)
+            return logits.log_softmax(-1), step.attention
 
     def retire(self, slots: Sequence[Slot]) -> None:
         """Forget sentences; the pool shrinks to those that are left."""
@@ -142,12 +148,16 @@ class TorchStepper:
         }
         return _select(trimmed, index)
 
-    def _best(self, logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The k best ids and their log-probabilities (rows, k), equals by id."""
-        log_probs = logits.float().index_fill(1, self._suppressed, -torch.inf).log_softmax(-1)
-        ids = log_probs.topk(k).indices.sort(-1).values
-        best, order = log_probs.gather(1, ids).sort(dim=-1, descending=True, stable=True)
-        return ids.gather(1, order), best
+
+def best_of(log_probs: Tensor, k: int, attention: Tensor | None) -> StepOutput:
+    """The k best of log-probabilities (rows, vocab), equals by id; all there are if k is more."""
+    ids = log_probs.topk(min(k, log_probs.shape[-1])).indices.sort(-1).values
+    best, order = log_probs.gather(1, ids).sort(dim=-1, descending=True, stable=True)
+    return StepOutput(
+        ids.gather(1, order).cpu().numpy(),
+        best.cpu().numpy(),
+        None if attention is None else attention.float().cpu().numpy(),
+    )
 
 
 class _Pool:
@@ -224,7 +234,7 @@ def _join_encoded(a: Encoded, b: Encoded) -> Encoded:
 
 
 @contextmanager
-def _evaluating(model: Seq2Seq) -> Iterator[None]:
+def evaluating(model: Seq2Seq) -> Iterator[None]:
     """Evaluation mode inside, whatever it was before outside."""
     training = model.training
     if training:

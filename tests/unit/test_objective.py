@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.tiny_models import tiny_transformer
+from tests.tiny_run import tiny_tokenizer
 from tests.unit.test_loss import ids
 from training.batching import collate
 from training.loss import LossConfig, batch_loss
@@ -41,7 +42,7 @@ def test_the_recipe_chooses() -> None:
     losses = []
     for config in (LossConfig(label_smoothing=0.0), LossConfig(label_smoothing=0.0, r_drop=4.0)):
         torch.manual_seed(1)
-        losses.append(build_objective(config)(model, BATCH).item())
+        losses.append(build_objective(config, tiny_tokenizer())(model, BATCH).item())
     torch.manual_seed(1)
     assert losses[0] == pytest.approx(batch_loss(model, BATCH, 0.0).item())
     assert losses[1] > losses[0]
