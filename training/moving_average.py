@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from training.models.seq2seq import Seq2Seq
+from training.models.seq2seq import Seq2Seq, device_of
 
 
 class MovingAverage:
@@ -15,7 +15,8 @@ class MovingAverage:
     """
 
     def __init__(self, model: Seq2Seq, decay: float) -> None:
-        self.model = copy.deepcopy(model).requires_grad_(False)
+        # .to: only weights that are moved lie in one piece, as cuDNN wants those of a GRU
+        self.model = copy.deepcopy(model).to(device_of(model)).requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()

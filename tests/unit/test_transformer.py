@@ -94,6 +94,16 @@ def test_a_query_that_may_attend_nowhere_gets_zero() -> None:
     assert attention_weights(x, x, mask).abs().max() == 0
 
 
+def test_without_a_mask_no_query_sees_a_later_key() -> None:
+    torch.manual_seed(2)
+    query, keys, values = torch.randn(3, 2, 2, 5, 4).unbind()
+    earlier = torch.ones(5, 5, dtype=torch.bool).tril()
+    torch.testing.assert_close(
+        attend(query, keys, values, None, dropout=0.0),
+        attend(query, keys, values, earlier, dropout=0.0),
+    )
+
+
 def test_heads_are_split_in_order_and_merged_back() -> None:
     packed = torch.arange(12.0).view(1, 1, 12)
     queries, keys = split_heads(packed, n_heads=3, parts=2)

@@ -205,8 +205,9 @@ class Encoder(nn.Module):
 
         embedded (batch, src_len, embedding_size); last states (batch, 2 * encoder_size).
         """
-        dropping = self.training and self.state_dropout.p > 0
-        read = self.read_by_cells if self.layer_norm or dropping else self.read
+        # packing sends lengths to the CPU: in training no GPU is waited for
+        by_cells = self.training and (self.state_dropout.p > 0 or embedded.is_cuda)
+        read = self.read_by_cells if self.layer_norm or by_cells else self.read
         annotations, last = read(embedded, mask)
         return self.dropout(annotations), self.dropout(last.unsqueeze(1)).squeeze(1)
 
