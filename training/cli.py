@@ -76,10 +76,11 @@ def tune(
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--split", help="Test set of the recipe's corpus [its first test set].")
 @click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
-@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--length-penalty", type=float, help="Alpha [1.0].")
+@click.option("--tune-length-penalty", is_flag=True, help="Choose alpha on validation first.")
 @click.option("--precision", help="Graphs of a bundle, such as fp32 or int8 [its default].")
 @click.option("--lowercase", is_flag=True, help="Also BLEU of lower-cased Moses tokens.")
 @click.option("--sentences", type=click.IntRange(min=1), help="Only so many, evenly spread.")
@@ -87,10 +88,11 @@ def tune(
 @click.option("--hypotheses", type=click.Path(path_type=Path), help="Write translations here.")
 @click.option("--json", "report", type=click.Path(path_type=Path), help="Write scores here.")
 def evaluate(
-    model: Path,
+    models: tuple[Path, ...],
     split: str | None,
     beam_size: int,
-    length_penalty: float,
+    length_penalty: float | None,
+    tune_length_penalty: bool,
     precision: str | None,
     lowercase: bool,
     sentences: int | None,
@@ -98,13 +100,19 @@ def evaluate(
     hypotheses: Path | None,
     report: Path | None,
 ) -> None:
-    """Score MODEL (a run, a checkpoint or a bundle) on a test set, with signatures."""
-    from training.scoring import score_system
-    from training.system import open_system
+    """Score MODELS (a run, a checkpoint or a bundle) on a test set, with signatures.
 
-    options = search_options(beam_size=beam_size, length_penalty=length_penalty)
-    system = open_system(model, precision, threads)
-    scored = score_system(system, split, options, sentences, lowercase)
+    Several runs or checkpoints that share a vocabulary are scored as one ensemble.
+    """
+    from training.scoring import score_system
+    from training.system import open_systems
+
+    if tune_length_penalty and length_penalty is not None:
+        raise ConfigError("give --length-penalty or --tune-length-penalty, not both")
+    alpha = 1.0 if length_penalty is None else length_penalty
+    options = search_options(beam_size=beam_size, length_penalty=alpha)
+    system = open_systems(models, precision, threads)
+    scored = score_system(system, split, options, sentences, lowercase, tune_length_penalty)
     for line in scored.lines():
         click.echo(line)
     if hypotheses is not None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from tqdm import tqdm
@@ -49,6 +50,16 @@ class Progress:
         elif time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
             say(f"{self._title} {share:4.0%}, {facts}")
+
+    def counter(self, total: int, done: int = 0) -> Callable[[int], None]:
+        """What is to be told how many more sentences of `total` are done, `done` of them before."""
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+            self.update(done / total, f"{done:,} of {total:,} sentences")
+
+        return count
 
     def _time_left(self, share: float) -> str:
         done = share - self._first_share

@@ -10,7 +10,7 @@ recipe that trains on all this) and `distilled.json`, which says whose translati
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -224,18 +224,9 @@ def _translate(chunks: Chunks, task: Task, teacher: Teacher, total: int) -> None
                 given,
                 task.search,
                 task.max_rows,
-                _reporter(bar, first, total),
+                bar.counter(total, first),
             )
             chunks.write(first, map(teacher.pair, given, written))
-
-
-def _reporter(bar: Progress, done: int, total: int) -> Callable[[int], None]:
-    def finished(more: int) -> None:
-        nonlocal done
-        done += more
-        bar.update(done / total, f"{done:,} of {total:,} sentences")
-
-    return finished
 
 
 def _collected(out: Path, task: Task, teacher: Teacher, total: int) -> dict[str, Any]:

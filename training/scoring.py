@@ -11,6 +11,8 @@ from training.console import Progress
 from training.corpora.corpus import Corpus, open_corpus
 from training.corpora.pair import Pair
 from training.evaluate import Evaluated, evaluate
+from training.length_penalty import PENALTIES, TunedPenalty
+from training.length_penalty import tune_length_penalty as tune
 from training.system import System
 
 
@@ -22,6 +24,7 @@ class Scored:
     split: str
     options: SearchOptions
     evaluated: Evaluated
+    tuned: TunedPenalty | None = None
 
     @property
     def scores(self) -> list[Score]:
@@ -37,7 +40,7 @@ class Scored:
             f"{self.system.name} ({self.system.precision}) on {self.scores[0].test_set}, {search}"
         )
         rows = [f"  {s.metric:<12}{s.value:6.2f}  {s.signature}" for s in self.scores]
-        return [head, *rows]
+        return [*(self.tuned.lines() if self.tuned else []), head, *rows]
 
     def values(self) -> dict[str, Any]:
         """For programs: scores, search and weights' checksum."""
@@ -49,6 +52,8 @@ class Scored:
             "sentences": len(self.evaluated.sources),
             "search": self.options.model_dump(mode="json", exclude_defaults=False),
             "scores": [score.model_dump(mode="json") for score in self.scores],
+            **({"members_sha256": list(self.system.members)} if self.system.members else {}),
+            **({"tuned_length_penalty": self.tuned.values()} if self.tuned else {}),
         }
 
 
@@ -58,28 +63,24 @@ def score_system(
     options: SearchOptions | None = None,
     sentences: int | None = None,
     lowercase: bool = False,
+    tune_length_penalty: bool = False,
 ) -> Scored:
     """Translate one split of the system's corpus and score it; None: its first test set.
 
-    `sentences`: score no more than so many of them.
+    sentences: score no more than so many of them; tune_length_penalty: choose it first, on the
+    split that the recipe validates on.
 
     Raises:
-        ConfigError: the corpus has no test set.
+        ConfigError: the corpus has no test set, or the penalty would be tuned on what is scored.
         CorpusError: it has no such split, or cannot be had.
     """
     corpus = open_corpus(system.recipe.corpus)
-    chosen = split or first_test_set(corpus)
-    pairs = evenly(list(corpus.pairs(chosen)), sentences)
-    options = options or SearchOptions()
-    test_set = f"{corpus.name}:{corpus.source}-{corpus.target}:{chosen}"
+    chosen, options, tuned = split or first_test_set(corpus), options or SearchOptions(), None
+    if tune_length_penalty:
+        tuned = _tuned(system, corpus, chosen, options, sentences)
+        options = options.model_copy(update={"length_penalty": tuned.best})
+    pairs, test_set = _pairs_of(corpus, chosen, sentences)
     with Progress(f"translating {chosen}") as bar:
-        done = 0
-
-        def finished(more: int) -> None:
-            nonlocal done
-            done += more
-            bar.update(done / len(pairs), f"{done:,} sentences")
-
         language = corpus.target if lowercase else None
         evaluated = evaluate(
             system.stepper,
@@ -88,9 +89,31 @@ def score_system(
             test_set,
             options,
             lowercased_language=language,
-            on_finished=finished,
+            on_finished=bar.counter(len(pairs)),
         )
-    return Scored(system, chosen, options, evaluated)
+    return Scored(system, chosen, options, evaluated, tuned)
+
+
+def _tuned(
+    system: System, corpus: Corpus, scored: str, options: SearchOptions, sentences: int | None
+) -> TunedPenalty:
+    """The length penalty that is best on validation."""
+    split = system.recipe.evaluation.split
+    if split == scored:
+        raise ConfigError(
+            f"the length penalty is tuned on {split}, so a score on {split} would flatter; "
+            "name a test set with --split"
+        )
+    pairs, test_set = _pairs_of(corpus, split, sentences)
+    with Progress(f"tuning on {split}") as bar:
+        told = bar.counter(len(pairs) * len(PENALTIES))
+        return tune(system, pairs, test_set, options, on_finished=told)
+
+
+def _pairs_of(corpus: Corpus, split: str, sentences: int | None) -> tuple[list[Pair], str]:
+    """Pairs of a split that are scored, and the name that scores give them."""
+    pairs = evenly(list(corpus.pairs(split)), sentences)
+    return pairs, f"{corpus.name}:{corpus.source}-{corpus.target}:{split}"
 
 
 def evenly(pairs: Sequence[Pair], count: int | None) -> list[Pair]:

@@ -1,14 +1,21 @@
-"""A system to be scored: trained weights run by torch, or a bundle run as it is served."""
+"""A system to be scored: trained weights run by torch, several of them together, or a bundle run as
+it is served.
+"""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from mt import bundle as bundles
 from mt.config import validate
+from mt.errors import ConfigError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import Tokenizer
+from training.ensemble import EnsembleStepper
 from training.precision import choose_device
 from training.recipe import Recipe
 from training.stepper import TorchStepper
@@ -19,7 +26,8 @@ from training.trained import load_trained
 class System:
     """A model behind the Stepper protocol, and what it was made from.
 
-    sha256 is that of its weights; precision says which graphs or weights answer.
+    sha256 is that of its weights; precision says which graphs or weights answer; members are the
+    checksums of the models of an ensemble, whose sha256 is that of these.
     """
 
     name: str
@@ -28,6 +36,54 @@ class System:
     recipe: Recipe
     sha256: str
     precision: str
+    members: tuple[str, ...] = ()
+
+
+def open_systems(paths: Sequence[Path], precision: str | None = None, threads: int = 2) -> System:
+    """Open one model, or several as one ensemble.
+
+    Raises:
+        ConfigError: see `ensemble_of`.
+        BundleError, CheckpointError: see `open_system`.
+    """
+    systems = [open_system(path, precision, threads) for path in paths]
+    return systems[0] if len(systems) == 1 else ensemble_of(systems)
+
+
+def ensemble_of(systems: Sequence[System]) -> System:
+    """Systems that answer together; recipe and test sets are those of the first.
+
+    Raises:
+        ConfigError: they have different vocabularies or languages, or one is a bundle.
+    """
+    first = systems[0]
+    for other in systems:
+        if not isinstance(other.stepper, TorchStepper):
+            raise ConfigError(
+                f"{other.name} is a bundle; an ensemble is made of runs and checkpoints"
+            )
+        if _languages(other) != _languages(first):
+            raise ConfigError(
+                f"{other.name} translates {_languages(other)}, {first.name} {_languages(first)}; "
+                "the models of an ensemble translate the same"
+            )
+        if other.tokenizer.model != first.tokenizer.model:
+            raise ConfigError(
+                f"{other.name} has another vocabulary than {first.name}; the models of an ensemble "
+                "share one: train the next with subwords.model set to the run of the first"
+            )
+    members = tuple(system.sha256 for system in systems)
+    return replace(
+        first,
+        name=" + ".join(system.name for system in systems),
+        stepper=EnsembleStepper([cast(TorchStepper, system.stepper) for system in systems]),
+        sha256=hashlib.sha256("".join(members).encode()).hexdigest(),
+        members=members,
+    )
+
+
+def _languages(system: System) -> str:
+    return f"{system.recipe.corpus.source}-{system.recipe.corpus.target}"
 
 
 def open_system(path: Path, precision: str | None = None, threads: int = 2) -> System:
