@@ -29,8 +29,8 @@ class TunedPenalty:
 
     @property
     def best(self) -> float:
-        """The penalty of the highest BLEU; of equals the one nearest to 1."""
-        return max(self.scores, key=lambda a: (self.scores[a].value, -abs(a - NEUTRAL)))
+        """The penalty of the highest BLEU; of equals to two decimals the one nearest to 1."""
+        return max(self.scores, key=lambda a: (round(self.scores[a].value, 2), -abs(a - NEUTRAL)))
 
     def lines(self) -> list[str]:
         """For people: one line a penalty, the best one marked."""

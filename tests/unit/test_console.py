@@ -32,3 +32,19 @@ def test_a_log_file_gets_a_line_every_thirty_seconds_with_the_time_left(
         "tiny  55%, loss 2.50, 6:00 left",
         "tiny  61%, loss 2.50, 4:44 left",
     ]
+
+
+def test_a_counter_adds_up_what_it_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("training.console.time.monotonic", lambda: now)
+    with Progress("tiny", share=0.5) as bar:
+        count = bar.counter(total=2000, done=1000)
+        for _ in range(2):
+            now += 20.0
+            count(250)
+    # half was done before; a quarter took 40 seconds, and so will the last one
+    assert capsys.readouterr().err.splitlines() == [
+        "tiny  75%, 1,500 of 2,000 sentences, 0:40 left"
+    ]

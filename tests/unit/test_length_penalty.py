@@ -68,6 +68,10 @@ def test_of_equals_the_one_nearest_to_one_is_taken() -> None:
     assert tuned(LONG).best == 1.0
     assert tuned(LONG, penalties=(0.6, 1.4, 0.8)).best == 0.8
     assert tuned(LONG, penalties=(1.4, 1.25)).best == 1.25
+    score = bleu([LONG], [LONG])
+    nearly = {1.0: score.model_copy(update={"value": 37.0012})}
+    nearly |= {a: score.model_copy(update={"value": 37.0034}) for a in (0.6, 1.4)}
+    assert TunedPenalty(nearly, 1).best == 1.0
 
 
 def test_the_table_and_the_record_say_what_was_tried() -> None:
