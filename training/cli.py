@@ -180,6 +180,20 @@ def distill(
 
 
 @click.command()
+@click.argument("plan", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs.")
+@click.option("--split", help="Test set of the recipe's corpus [its first test set].")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+def ablate(plan: Path, out: Path, split: str | None, threads: int) -> None:
+    """Train the recipe of PLAN (YAML) once for each change it lists; again to go on."""
+    from training.ablation import ablate as ablate_plan
+    from training.ablation import read_plan, table
+
+    for line in table(ablate_plan(read_plan(plan), read_recipe, out, split, threads)):
+        click.echo(line)
+
+
+@click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Results folder.")
 @click.option("--split", help="Test set of the recipe's corpus [its first test set].")
@@ -202,6 +216,17 @@ def publish(
     for metric, figures in results["mean"].items():
         deviation = "" if figures["sd"] is None else f" +- {figures['sd']:.2f}"
         click.echo(f"{metric}: {figures['mean']:.2f}{deviation} ({figures['seeds']} seeds)")
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Picture (.svg, .png).")
+def plot(results: tuple[Path, ...], out: Path) -> None:
+    """Draw BLEU over minutes of training from RESULTS, folders of `seq2serve publish`."""
+    from training.pictures import minutes_to_bleu
+
+    minutes_to_bleu(results, out)
+    click.echo(out)
 
 
 @click.command()

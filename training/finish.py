@@ -49,7 +49,10 @@ class TrainResult:
                 "the same command continues"
             )
         scores = ", ".join(f"{s.metric} {s.value:.2f} on {s.test_set}" for s in self.scores)
-        return f"{self.final}: {self.state.update:,} updates, {self.reason}; {scores}"
+        return (
+            f"{scores}: {self.final}, after {self.state.update:,} updates, {self.reason}; "
+            f"next: seq2serve evaluate {self.run}"
+        )
 
 
 def finished_result(recipe: Recipe, run: Path) -> TrainResult | None:

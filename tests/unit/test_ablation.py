@@ -1,0 +1,72 @@
+"""Ablations: one thing changed at a time, each against the row it is about."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mt.errors import ConfigError
+from tests.tiny_run import recipe_values, write_corpus
+from training.ablation import ablate, read_plan, table
+from training.cli import read_recipe
+
+
+def write_plan(folder: Path, **values: object) -> Path:
+    write_corpus(folder)
+    recipe = folder / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump(recipe_values(folder)), encoding="utf-8")
+    plan = {"recipe": str(recipe), "settings": ["training.max_updates=6"], **values}
+    path = folder / "plan.yaml"
+    path.write_text(yaml.safe_dump(plan), encoding="utf-8")
+    return path
+
+
+ROWS = [
+    {"name": "No smoothing!", "settings": ["loss.label_smoothing=0"]},
+    {"name": "no dropout either", "settings": ["model.dropout=0"], "against": "No smoothing!"},
+]
+
+
+def test_rows_are_trained_scored_and_compared(tmp_path: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, rows=ROWS))
+    rows = ablate(plan, read_recipe, tmp_path / "out", split="validation")
+    assert [row.name for row in rows] == ["base", "No smoothing!", "no dropout either"]
+    assert [row.against for row in rows] == [None, "base", "No smoothing!"]
+    assert rows[0].difference is None
+    for row, other in ((rows[1], rows[0]), (rows[2], rows[1])):
+        assert row.difference is not None
+        assert row.difference.difference == pytest.approx(row.bleu - other.bleu)
+    assert len({row.weights_sha256 for row in rows}) == 3
+    saved = json.loads((tmp_path / "out/ablation.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in saved["rows"]] == [row.name for row in rows]
+    assert saved["plan"]["rows"][0]["settings"] == ["loss.label_smoothing=0"]
+
+    again = ablate(plan, read_recipe, tmp_path / "out", split="validation")
+    assert again == rows
+    lines = table(rows)
+    assert len(lines) == 5
+    assert lines[-1].startswith("| no dropout either |")
+    assert "against No smoothing!" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"name": "base"}], "two rows are called base"),
+        ([{"name": "a"}, {"name": "a"}], "two rows are called a"),
+        ([{"name": "a", "against": "b"}, {"name": "b"}], "no row before it is called b"),
+        ([], "at least 1 item"),
+    ],
+)
+def test_wrong_plans_are_refused(tmp_path: Path, rows: list[object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_plan(write_plan(tmp_path, rows=rows))
+
+
+def test_a_wrong_setting_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    rows = [{"name": "typo", "settings": ["loss.smothing=0"]}]
+    plan = read_plan(write_plan(tmp_path, rows=rows))
+    with pytest.raises(ConfigError, match=r"loss\.smothing"):
+        ablate(plan, read_recipe, tmp_path / "out", split="validation")
+    assert not (tmp_path / "out").exists()

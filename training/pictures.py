@@ -1,0 +1,80 @@
+"""Pictures of published results."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from mt.errors import ConfigError
+
+
+def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
+    """Draw BLEU on the test set over minutes of one core, a line for each results folder.
+
+    Points are the milestones of `seq2serve publish`, means over seeds where all of them have one,
+    on a logarithmic axis; the bars span the seeds. The format follows the picture's ending.
+
+    Raises:
+        ConfigError: a folder holds no results, or they have no milestones.
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for folder in folders:
+        results = _read(folder)
+        points = _points(results)
+        if not points:
+            raise ConfigError(f"{folder}: no run kept milestones (training.keep_at_minutes)")
+        minutes = sorted(points)
+        means = [sum(points[at]) / len(points[at]) for at in minutes]
+        spans = [
+            [mean - min(points[at]) for at, mean in zip(minutes, means, strict=True)],
+            [max(points[at]) - mean for at, mean in zip(minutes, means, strict=True)],
+        ]
+        axes.errorbar(minutes, means, spans, marker="o", capsize=3, label=_label(results))
+    axes.set_xscale("log")
+    axes.set_xticks(ticks := _ticks(axes.get_xlim()), [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("minutes of one core spent on training")
+    axes.set_ylabel(f"BLEU on {results['split']}, beam {results['search']['beam_size']}")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, picture)
+
+
+def _save(figure: Figure, picture: Path) -> None:
+    """Equal figures give equal files: no dates, and ids that are not random."""
+    with mpl.rc_context({"svg.hashsalt": "seq2serve", "svg.fonttype": "none"}):
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "results.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise ConfigError(f"{path} cannot be read; make it with: seq2serve publish") from None
+
+
+def _points(results: dict[str, Any]) -> dict[float, list[float]]:
+    """BLEU of every seed at each milestone, by its minutes as the recipe gives them."""
+    milestones = results["settings"]["training"]["keep_at_minutes"]
+    points: dict[float, list[float]] = {}
+    for seed in results["seeds"]:
+        for minutes, point in zip(milestones, seed["curve"], strict=False):
+            points.setdefault(minutes, []).append(point["BLEU"])
+    return {at: values for at, values in points.items() if len(values) == len(results["seeds"])}
+
+
+def _ticks(limits: tuple[float, float]) -> list[float]:
+    """5, 10, 20, ... within the axis."""
+    ticks = [5 * 2.0**i for i in range(-6, 12)]
+    return [tick for tick in ticks if limits[0] <= tick <= limits[1]]
+
+
+def _label(results: dict[str, Any]) -> str:
+    count = len(results["seeds"])
+    return f"{results['recipe']}, {count} seed{'s' if count > 1 else ''}"
