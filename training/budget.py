@@ -28,6 +28,9 @@ class TrainingConfig(Strict):
         description="fp32, bf16 (autocast), or auto: bf16 where the device multiplies it; not the "
         "default, because what it costs in BLEU is not measured",
     )
+    compile: bool = Field(
+        False, description="torch.compile; off, because what it gains on a GPU is not measured"
+    )
     threads: int | None = Field(None, gt=0, description="CPU threads; empty: every core")
     keep_at_minutes: tuple[float, ...] = Field(
         (),

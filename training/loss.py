@@ -68,7 +68,7 @@ def label_smoothed_cross_entropy(logits: Tensor, targets: Tensor, smoothing: flo
 
 def real_hidden(model: Seq2Seq, batch: Batch) -> Tensor:
     """Hidden states of the target tokens that exist, (tokens, d)."""
-    hidden = model.decode(model.encode(batch.src), batch.tgt_in)  # (batch, tgt_len, d)
+    hidden = model.hidden(batch.src, batch.tgt_in)  # (batch, tgt_len, d)
     return hidden.flatten(0, 1).index_select(0, batch.real)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from mt.errors import CheckpointError
 from training.budget import RunState
 from training.checkpoint import Checkpoint, find_checkpoint
+from training.compilation import compile_for_training
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
 from training.moving_average import MovingAverage
@@ -44,6 +45,8 @@ class Session:
             if recipe.optimizer.ema_decay
             else None
         )
+        if recipe.training.compile:
+            compile_for_training(self.model)
         self.state = RunState()
         if checkpoint is not None:
             checkpoint.restore(self.model, self.optimizer, self.averaged)

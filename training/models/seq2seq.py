@@ -50,11 +50,13 @@ class Seq2Seq(nn.Module, ABC):
         vocab_size: number of ids.
         caches: names in the decoder state that grow by one entry a step along axis -2.
         output: the last layer, from hidden states to logits, without a bias.
+        compiled: methods that `training.compile` compiles.
     """
 
     vocab_size: int
     output: nn.Linear
     caches: frozenset[str] = frozenset()
+    compiled: tuple[str, ...] = ("hidden",)
 
     @abstractmethod
     def encode(self, src: Tensor) -> Encoded:
@@ -75,9 +77,13 @@ class Seq2Seq(nn.Module, ABC):
         last_ids (rows,); state, memory and src_mask have one row for each of these rows.
         """
 
+    def hidden(self, src: Tensor, tgt_in: Tensor) -> Tensor:
+        """Teacher-forced hidden states (batch, tgt_len, d)."""
+        return self.decode(self.encode(src), tgt_in)
+
     def forward(self, src: Tensor, tgt_in: Tensor) -> Tensor:
         """Teacher-forced logits (batch, tgt_len, vocab)."""
-        return self.project(self.decode(self.encode(src), tgt_in))
+        return self.project(self.hidden(src, tgt_in))
 
 
 def count_parameters(model: nn.Module) -> int:
