@@ -7,10 +7,10 @@ EXTRAS := train,serve,dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench-decoding bench-training clean
+.PHONY: help setup demo test lint bench-decoding bench-training bench-training-peers clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv and install everything into it
 
@@ -35,8 +35,11 @@ bench-decoding: setup ## decoding speed beside CTranslate2 and PyTorch -> build/
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks.decoding
 
-bench-training: setup ## training speed beside torch.nn.Transformer -> build/bench/training.json
+bench-training: setup ## training speed beside PyTorch and installed peers -> build/bench/training.json
 	$(BIN)/python -m tests.benchmarks.training
+
+bench-training-peers: setup ## install the toolkits that training is measured against (8 GB)
+	$(BIN)/python -m tests.benchmarks.training_peers.environments
 
 clean: ## remove everything that was built, but for .venv
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
