@@ -1,160 +1,198 @@
-"""Training speed: our loop's update beside the same sizes in PyTorch's own modules, in one run.
+"""Training speed beside other toolkits: target tokens without padding per CPU second, one thread.
 
-    python -m tests.benchmarks.training [--rounds 5] [--threads 1] [--tokens 2048]
+    make bench-training-peers   # once: an environment for each toolkit
+    python -m tests.benchmarks.training [--sizes tiny small gru256 gru512] [--peers joeynmt ...]
+        [--rounds 3] [--updates 2] [--seconds 4] [--without TRICK ...]
 
-The peer is `torch.nn.Transformer` with `torch.nn.functional.cross_entropy` and random (unbucketed)
-batches of the same token budget: what a tutorial builds. Target tokens without padding are counted.
+Every contestant trains the same model size on the same token ids of Multi30k English-German, in a
+process of its own. All of a size take turns, round by round, and medians are reported, so that what
+else the machine does hits all alike. Ours runs twice: `steady` on ready-made batches, `sustained`
+as `seq2serve train` does it. A peer without an environment, or that fails, is named and left out.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from itertools import cycle
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from mt.tokenizer import PAD_ID
+from mt.errors import MTError
 from tests.benchmarks import report
-from tests.benchmarks.contestants import RECIPES, VOCAB_SIZE, random_model
-from training.batching import Batch, collate, plan_epoch
-from training.cli import read_recipe
-from training.cpu_memory import keep_freed_memory
-from training.loss import batch_loss
-from training.models.transformer import TransformerConfig, positional_encoding
+from tests.benchmarks.training_data import multi30k, prepare_data
+from tests.benchmarks.training_ours import READY_MADE, TRICKS
+from tests.benchmarks.training_peers.environments import PEERS, interpreter
+from tests.benchmarks.training_peers.job import SIZES, GRUSize, Job
+from tests.benchmarks.training_process import Contestant, ContestantError
+from training.precision import has_fast_bf16
+from training.prepare import Prepared
 
-PEER = "torch.nn.Transformer"
-PAIRS = 4000
-UPDATES = 3  # of one round
-
-
-def main() -> None:
-    arguments = _parser().parse_args()
-    torch.set_num_threads(arguments.threads)
-    keep_freed_memory()
-    bucketed, unbucketed = _batches(arguments.tokens)
-    contestants = {
-        "torch.nn.Transformer": _peer_round(cycle(unbucketed)),
-        "torch.nn.Transformer, bucketed": _peer_round(cycle(bucketed)),
-    } | {size: _our_round(size, cycle(bucketed)) for size in RECIPES}
-    speeds = report.interleave(contestants, arguments.rounds)
-    print(report.table("training, sizes S", speeds, PEER, "target tokens/s"))
-    path = report.write(
-        "training",
-        {
-            "unit": "target tokens per second without padding, median of rounds",
-            "threads": arguments.threads,
-            "rounds": arguments.rounds,
-            "tokens_per_update": arguments.tokens,
-            "machine": report.machine(("torch", "numpy")),
-            "tokens_per_second": {name: round(speed, 1) for name, speed in speeds.items()},
-            "ratio_to": PEER,
-            "ratios": report.ratios(speeds, PEER),
-        },
-    )
-    print(f"\nwritten to {path}")
+FOLDER = Path("build/bench")
+WARM_UP = 2
+BUCKETED = "plain PyTorch, bucketed"
+JOEYNMT, OURS = "joeynmt", "seq2serve"
+Figures = dict[str, dict[str, Any]]
 
 
-def _batches(max_tokens: int) -> tuple[list[Batch], list[Batch]]:
-    """Sentences of captions' lengths (mean 15, sd 4 tokens), in our batches and in random ones."""
-    random = np.random.default_rng(1)
-    lengths = random.normal(15, 4, (2, PAIRS)).round().clip(3, 40).astype(np.int64)
-    text = [[random.integers(4, VOCAB_SIZE, n, dtype=np.int32) for n in side] for side in lengths]
-    plan = plan_epoch(lengths[0] + 1, lengths[1] + 1, max_tokens, seed=1, epoch=0)
-    rows = max_tokens // int(lengths[1].max() + 1)
-    shuffled = np.split(random.permutation(PAIRS), range(rows, PAIRS, rows))
-    return (
-        [collate([text[0][i] for i in at], [text[1][i] for i in at]) for at in plan],
-        [collate([text[0][i] for i in at], [text[1][i] for i in at]) for at in shuffled],
-    )
+def main(command_line: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(command_line)
+    folder = FOLDER / "training-data"
+    try:
+        prepared = prepare_data(multi30k(), folder)
+    except MTError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    peers, left_out = _installed(arguments.peers)
+    if not has_fast_bf16(torch.device("cpu")):
+        left_out["bf16"] = "not measured: this CPU does not multiply bfloat16 in hardware"
+    sizes: dict[str, Any] = {}
+    for size in arguments.sizes:
+        everyone = list(contestants(size, folder, peers, arguments.without))
+        found, failed = measure(everyone, arguments)
+        left_out |= {f"{name}, {size}": reason for name, reason in failed.items()}
+        sizes[size] = {"contestants": found, "ratios": ratios(found)}
+        print(_table(size, found), flush=True)
+    for name, reason in left_out.items():
+        print(f"left out: {name}: {reason}")
+    path = report.write("training", _report(arguments, prepared, sizes, left_out))
+    print(f"written to {path}")
+    return 0
 
 
-def _our_round(size: str, batches: Iterator[Batch]) -> Callable[[], int]:
-    model = random_model(size).train()
-    return _round(model, batches, lambda batch: batch_loss(model, batch, 0.1))
+def measure(
+    everyone: Sequence[Contestant], arguments: argparse.Namespace
+) -> tuple[Figures, dict[str, str]]:
+    """Figures of each contestant, and why some have none; all stopped in the end."""
+    running, failed = list(everyone), {}
+    try:
+        for turn in range(arguments.rounds + 1):
+            for contestant in list(running):
+                try:
+                    if turn:
+                        contestant.run_round(arguments.updates, arguments.seconds)
+                    else:
+                        contestant.start()
+                except ContestantError as error:
+                    failed[contestant.name] = str(error)
+                    running.remove(contestant)
+        return {contestant.name: contestant.figures() for contestant in running}, failed
+    finally:
+        for contestant in everyone:
+            contestant.stop()
 
 
-def _peer_round(batches: Iterator[Batch]) -> Callable[[], int]:
-    config = read_recipe(RECIPES["transformer-s"]).model
-    assert isinstance(config, TransformerConfig)
-    model = Tutorial(config).train()
-    return _round(model, batches, model.loss)
+def _installed(wanted: Sequence[str]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Interpreters of the peers that are installed, and what to do about the others."""
+    found = {peer: interpreter(peer) for peer in wanted}
+    missing = {
+        peer: "not installed; run make bench-training-peers"
+        for peer, path in found.items()
+        if path is None
+    }
+    return {peer: path for peer, path in found.items() if path is not None}, missing
 
 
-def _round(
-    model: nn.Module, batches: Iterator[Batch], loss_of: Callable[[Batch], Tensor]
-) -> Callable[[], int]:
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+def contestants(
+    size: str, folder: Path, peers: Mapping[str, Path], without: Sequence[str]
+) -> Iterable[Contestant]:
+    """All that train this size: toolkits, plain PyTorch, ours, ours without a trick."""
+    job = Job(size=size, data=str(folder))
+    is_gru = isinstance(SIZES[size], GRUSize)
+    for peer, python in peers.items():
+        if not is_gru or peer == JOEYNMT:
+            command = (str(python), "-m", f"tests.benchmarks.training_peers.{peer}")
+            yield _contestant(peer, command, job, WARM_UP)
+    if not is_gru:
+        yield _contestant("plain PyTorch", _ours("plain"), job, WARM_UP)
+        yield _contestant(BUCKETED, _ours("bucketed"), job, WARM_UP)
+    for precision in ("fp32", "bf16") if has_fast_bf16(torch.device("cpu")) else ("fp32",):
+        ours = replace(job, precision=precision)
+        for kind in ("steady", "sustained"):
+            name = f"{OURS} {precision} {kind}"
+            yield _contestant(name, _ours(kind), ours, READY_MADE)
+        for trick in without:
+            name = f"{OURS} {precision} steady, without {trick}"
+            yield _contestant(name, _ours("steady"), replace(ours, without=trick), READY_MADE)
 
-    def work() -> int:
-        tokens = 0
-        for _ in range(UPDATES):
-            batch = next(batches)
-            torch.autograd.backward(loss_of(batch) / batch.target_tokens)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            tokens += batch.target_tokens
-        return tokens
 
-    return work
+def _ours(kind: str) -> Sequence[str]:
+    return (sys.executable, "-m", "tests.benchmarks.training_ours", kind)
 
 
-class Tutorial(nn.Module):
-    """The Transformer as PyTorch's own modules and tutorials build it, of the same sizes."""
+def _contestant(name: str, command: Sequence[str], job: Job, warm_up: int) -> Contestant:
+    file = f"{job.size} {name}.log".replace(",", "").replace(" ", "-")
+    return Contestant(name, command, job, FOLDER / "training-logs" / file, warm_up)
 
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.embedding = nn.Embedding(VOCAB_SIZE, config.d_model)
-        self.dropout = nn.Dropout(config.dropout)
-        self.transformer = nn.Transformer(
-            config.d_model,
-            config.n_heads,
-            config.encoder_layers,
-            config.decoder_layers,
-            config.d_ff,
-            config.dropout,
-            batch_first=True,
-            norm_first=config.norm == "pre",
+
+def ratios(found: Figures) -> dict[str, dict[str, float]]:
+    """Every speed over that of the best toolkit, of JoeyNMT, of plain PyTorch, where measured."""
+    speeds = _speeds(found)
+    references = [name for name in (best_peer(found), JOEYNMT, BUCKETED) if name in speeds]
+    return {name: report.ratios(speeds, name) for name in dict.fromkeys(references)}
+
+
+def best_peer(found: Figures) -> str:
+    """The fastest toolkit, or where none was measured the fastest of all that is not ours."""
+    theirs = {name: speed for name, speed in _speeds(found).items() if not name.startswith(OURS)}
+    toolkits = {name: speed for name, speed in theirs.items() if name in PEERS}
+    candidates = toolkits or theirs
+    return max(candidates, key=candidates.__getitem__) if candidates else ""
+
+
+def _speeds(found: Figures) -> dict[str, float]:
+    return {name: each["tokens_per_cpu_second"] for name, each in found.items()}
+
+
+def _table(size: str, found: Figures) -> str:
+    rows = [f"\n{size} (target tokens per CPU second; ratio to {best_peer(found) or 'none'})"]
+    compared = ratios(found).get(best_peer(found), {})
+    for name, each in found.items():
+        ratio = f"{compared[name]:7.2f}x" if compared else " " * 8
+        rows.append(
+            f"  {name:44s} {each['tokens_per_cpu_second']:8.0f} {ratio}"
+            f" {each['tokens_per_update']:6d} tokens/update {each['peak_rss_mb']:7.0f} MB"
         )
+    return "\n".join(rows)
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Summed label-smoothed cross-entropy, padding ignored."""
-        pad = batch.src == PAD_ID
-        causal = nn.Transformer.generate_square_subsequent_mask(batch.tgt_in.shape[1])
-        hidden: Any = self.transformer(
-            self._embed(batch.src),
-            self._embed(batch.tgt_in),
-            tgt_mask=causal,
-            src_key_padding_mask=pad.float().masked_fill(pad, float("-inf")),
-            memory_key_padding_mask=pad.float().masked_fill(pad, float("-inf")),
-            tgt_is_causal=True,
-        )
-        logits = F.linear(hidden, self.embedding.weight).flatten(0, 1)
-        return F.cross_entropy(
-            logits,
-            batch.tgt_out.flatten(),
-            ignore_index=PAD_ID,
-            reduction="sum",
-            label_smoothing=0.1,
-        )
 
-    def _embed(self, ids: Tensor) -> Tensor:
-        d_model = self.config.d_model
-        positions = positional_encoding(torch.arange(ids.shape[1]), d_model)
-        embedded: Tensor = self.dropout(self.embedding(ids) * d_model**0.5 + positions)
-        return embedded
+def _report(
+    arguments: argparse.Namespace, prepared: Prepared, sizes: object, left_out: Mapping[str, str]
+) -> dict[str, object]:
+    facts = prepared.dataset.facts
+    return {
+        "unit": "target tokens per CPU second, padding excluded and eos counted; median of rounds",
+        "threads": 1,
+        "rounds": arguments.rounds,
+        "updates_of_a_round": arguments.updates,
+        "cpu_seconds_of_a_round": arguments.seconds,
+        "max_tokens": Job.max_tokens,
+        "corpus": {"name": "multi30k en-de", "pairs": facts.pairs, "tgt_tokens": facts.tgt_tokens},
+        "machine": report.machine(("torch", "numpy")),
+        "sizes": sizes,
+        "left_out": dict(left_out),
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Training speed, side by side")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--tokens", type=int, default=2048, help="target tokens an update")
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=2, help="of one round, at least")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="CPU time of one round, at least"
+    )
+    parser.add_argument(
+        "--without",
+        nargs="*",
+        choices=list(TRICKS),
+        default=[],
+        help="rows of ours, steady, with one trick switched off",
+    )
     return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
