@@ -13,7 +13,7 @@ from mt.errors import ConfigError
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from tests.tiny_models import tiny_gru, tiny_transformer
 from tests.tiny_run import random_pairs, tiny_recipe, tiny_tokenizer, write_corpus
-from training.ancestral_sampling import sample_translations
+from training.ancestral_sampling import draw_one, sample_translations
 from training.batching import Batch, collate
 from training.budget import RunState
 from training.loss import LossConfig, MinimumRiskConfig, batch_loss
@@ -137,6 +137,22 @@ def test_risk_and_gradient_equal_those_of_the_whole_space(model: Seq2Seq) -> Non
     for name, parameter in model.named_parameters():
         if name in expected:
             torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-3, atol=1e-6)
+
+
+def test_ids_are_drawn_as_often_as_their_probability_says() -> None:
+    torch.manual_seed(6)
+    probabilities = torch.tensor([0.0, 0.5, 0.0, 0.2, 0.3, 0.0])
+    shares = draw_one(probabilities.expand(10_000, -1)).bincount(minlength=6) / 10_000
+    assert shares[probabilities == 0].sum() == 0
+    assert shares.tolist() == pytest.approx(probabilities.tolist(), abs=0.02)
+
+
+@pytest.mark.parametrize("drawn", [0.0, 1.0])
+def test_the_ends_of_the_running_sum_fall_on_ids_that_exist(
+    drawn: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "rand_like", lambda total: torch.full_like(total, drawn))
+    assert draw_one(torch.tensor([[0.0, 0.4, 0.6, 0.0]])).item() == (2 if drawn else 1)
 
 
 def test_samples_come_as_often_as_the_model_says(model: Seq2Seq) -> None:
