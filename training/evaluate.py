@@ -35,7 +35,9 @@ class EvaluationConfig(Strict):
     search: SearchOptions = Field(
         SearchOptions(beam_size=1), description="how it is translated; greedy costs least"
     )
-    max_rows: int = Field(256, gt=0, description="live hypotheses searched together")
+    max_rows: int | None = Field(
+        None, gt=0, description="live hypotheses searched together [256; on a GPU 2,048]"
+    )
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str], test_set: str = "") -> Score:

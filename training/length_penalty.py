@@ -82,7 +82,13 @@ def tune_length_penalty(
     for alpha in penalties:
         chosen = options.model_copy(update={"length_penalty": alpha})
         evaluated = evaluate(
-            system.stepper, system.tokenizer, listed, test_set, chosen, on_finished=on_finished
+            system.stepper,
+            system.tokenizer,
+            listed,
+            test_set,
+            chosen,
+            system.max_rows,
+            on_finished=on_finished,
         )
         scores[alpha] = evaluated.bleu.model_copy(update={"precision": system.precision})
     return TunedPenalty(scores, len(listed))

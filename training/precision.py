@@ -32,6 +32,11 @@ def use_threads(threads: int | None) -> int:
     return chosen
 
 
+def rows_at_once(device: torch.device) -> int:
+    """Live hypotheses that a search keeps running: a GPU has room for all of a test set's."""
+    return 256 if device.type == "cpu" else 2048
+
+
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":

@@ -88,6 +88,7 @@ def score_system(
             pairs,
             test_set,
             options,
+            system.max_rows,
             lowercased_language=language,
             on_finished=bar.counter(len(pairs)),
         )

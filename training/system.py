@@ -16,7 +16,7 @@ from mt.errors import ConfigError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import Tokenizer
 from training.ensemble import EnsembleStepper
-from training.precision import choose_device
+from training.precision import choose_device, rows_at_once
 from training.recipe import Recipe
 from training.stepper import TorchStepper
 from training.trained import load_trained
@@ -27,7 +27,8 @@ class System:
     """A model behind the Stepper protocol, and what it was made from.
 
     sha256 is that of its weights; precision says which graphs or weights answer; members are the
-    checksums of the models of an ensemble, whose sha256 is that of these.
+    checksums of the models of an ensemble, whose sha256 is that of these; max_rows live hypotheses
+    suit its device.
     """
 
     name: str
@@ -37,6 +38,7 @@ class System:
     sha256: str
     precision: str
     members: tuple[str, ...] = ()
+    max_rows: int = 256
 
 
 def open_systems(paths: Sequence[Path], precision: str | None = None, threads: int = 2) -> System:
@@ -97,7 +99,8 @@ def open_system(path: Path, precision: str | None = None, threads: int = 2) -> S
         return _from_bundle(bundles.open(path), precision, threads)
     trained = load_trained(path)
     torch.set_num_threads(threads)
-    model = trained.model.to(choose_device(trained.recipe.training.device))
+    device = choose_device(trained.recipe.training.device)
+    model = trained.model.to(device)
     stepper = TorchStepper(model, trained.tokenizer.never_emitted())
     return System(
         trained.recipe.name,
@@ -106,6 +109,7 @@ def open_system(path: Path, precision: str | None = None, threads: int = 2) -> S
         trained.recipe,
         trained.sha256,
         "torch-fp32",
+        max_rows=rows_at_once(device),
     )
 
 

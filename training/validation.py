@@ -2,7 +2,8 @@
 
 from mt.bundle import Score
 from training.evaluate import EvaluationConfig, evaluate
-from training.models.seq2seq import Seq2Seq
+from training.models.seq2seq import Seq2Seq, device_of
+from training.precision import rows_at_once
 from training.prepare import Prepared
 from training.stepper import TorchStepper
 
@@ -15,7 +16,7 @@ def validation_scores(model: Seq2Seq, prepared: Prepared, config: EvaluationConf
         prepared.validation,
         _test_set_name(prepared, config.split),
         config.search,
-        config.max_rows,
+        config.max_rows or rows_at_once(device_of(model)),
     )
     return found.scores
 

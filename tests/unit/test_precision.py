@@ -10,7 +10,13 @@ import torch
 from mt.errors import ConfigError
 from training import precision
 from training.cpu_memory import keep_freed_memory
-from training.precision import autocast, choose_device, has_fast_bf16, use_threads
+from training.precision import (
+    autocast,
+    choose_device,
+    has_fast_bf16,
+    rows_at_once,
+    use_threads,
+)
 
 CPU = torch.device("cpu")
 
@@ -43,6 +49,11 @@ def test_the_device_is_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch)
     assert choose_device("auto").type == "cpu"
     with pytest.raises(ConfigError, match="device: cuda is not available"):
         choose_device("cuda")
+
+
+def test_a_gpu_searches_all_of_a_usual_test_set_at_once() -> None:
+    assert rows_at_once(CPU) == 256
+    assert rows_at_once(torch.device("cuda")) >= 1000
 
 
 def test_threads_are_as_asked_or_all() -> None:
