@@ -26,7 +26,12 @@ RANGES = {
     "optimizer.learning_rate": {"low": 1e-3, "high": 6e-2, "log": True},
     "model.dropout": {"low": 0.0, "high": 0.4, "step": 0.05},
 }
-SHORT = {"training.max_updates": 12, "evaluation.every_updates": 4, "tune": RANGES}
+SHORT = {
+    "training.max_updates": 12,
+    "training.keep_at_minutes": [1e-9],
+    "evaluation.every_updates": 4,
+    "tune": RANGES,
+}
 GRU = {
     "family": "gru",
     "embedding_size": 12,
@@ -127,6 +132,7 @@ def test_trials_share_their_data_and_leave_no_checkpoints(searched: Path) -> Non
     runs = sorted((searched / "trials").glob("*/*"))
     assert len(runs) == 6
     assert not any((run / "checkpoints").exists() for run in runs)
+    assert not any((run / "milestones").exists() for run in runs)
     assert all((run / "final" / "model.safetensors").is_file() for run in runs)
     assert len({(run / "data" / "src.ids").stat().st_ino for run in runs}) == 1
     assert len({(run / "tokenizer.model").stat().st_ino for run in runs}) == 1

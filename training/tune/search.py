@@ -24,6 +24,8 @@ from training.tune.study import RecipeStudy, check_comparable, open_studies
 TRIALS = "trials"
 _SAFE_SHARE = 1 / 3  # of the budget, before a trial may be given up: a fast start is not the goal
 
+_NOT_IN_TRIALS: Settings = {"tune": {}, "training.keep_at_minutes": []}  # checkpoints fill disks
+
 
 class _PrunedError(Exception):
     """Raised out of training when a trial is pruned."""
@@ -108,7 +110,7 @@ class _Curve:
         Raises:
             _PrunedError: the trial is hopeless.
         """
-        recipe = with_settings(self._study.recipe, settings).model_copy(update={"tune": {}})
+        recipe = with_settings(self._study.recipe, {**settings, **_NOT_IN_TRIALS})
         checkpoint, _ = newest_checkpoint(self._run / CHECKPOINTS)
         if checkpoint is not None:
             self._watch(checkpoint.state)  # the kill may have come between saving and judging
