@@ -2,7 +2,7 @@
 
     make bench-training-peers   # once: an environment for each toolkit
     python -m tests.benchmarks.training [--sizes tiny small gru256 gru512] [--peers joeynmt ...]
-        [--rounds 3] [--updates 2] [--seconds 4] [--without TRICK ...]
+        [--rounds 3] [--updates 1] [--seconds 4] [--without TRICK ...]
 
 Every contestant trains the same model size on the same token ids of Multi30k English-German, in a
 process of its own. All of a size take turns, round by round, and medians are reported, so that what
@@ -77,6 +77,8 @@ def measure(
                 except ContestantError as error:
                     failed[contestant.name] = str(error)
                     running.remove(contestant)
+                    contestant.stop()
+            print(f"round {turn} of {arguments.rounds} is done", file=sys.stderr, flush=True)
         return {contestant.name: contestant.figures() for contestant in running}, failed
     finally:
         for contestant in everyone:
@@ -104,9 +106,8 @@ def contestants(
         if not is_gru or peer == JOEYNMT:
             command = (str(python), "-m", f"tests.benchmarks.training_peers.{peer}")
             yield _contestant(peer, command, job, WARM_UP)
-    if not is_gru:
-        yield _contestant("plain PyTorch", _ours("plain"), job, WARM_UP)
-        yield _contestant(BUCKETED, _ours("bucketed"), job, WARM_UP)
+    yield _contestant("plain PyTorch", _ours("plain"), job, WARM_UP)
+    yield _contestant(BUCKETED, _ours("bucketed"), job, WARM_UP)
     for precision in ("fp32", "bf16") if has_fast_bf16(torch.device("cpu")) else ("fp32",):
         ours = replace(job, precision=precision)
         for kind in ("steady", "sustained"):
@@ -180,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--updates", type=int, default=2, help="of one round, at least")
+    parser.add_argument("--updates", type=int, default=1, help="of one round, at least")
     parser.add_argument(
         "--seconds", type=float, default=4.0, help="CPU time of one round, at least"
     )

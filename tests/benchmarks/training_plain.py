@@ -1,4 +1,4 @@
-"""The Transformer as PyTorch's own modules and tutorials build it, and a loop as they write it."""
+"""Both families as PyTorch's own modules and tutorials build them, in a loop as they write it."""
 
 from collections.abc import Iterator
 from itertools import cycle
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mt.tokenizer import PAD_ID
 from tests.benchmarks.training_data import recipe_for
@@ -14,6 +15,7 @@ from tests.benchmarks.training_peers.job import Job
 from tests.benchmarks.training_peers.meter import Meter
 from training.batching import Batch, BatchingConfig, collate, updates
 from training.dataset import TokenDataset
+from training.models.gru import GRUConfig
 from training.models.transformer import TransformerConfig, positional_encoding
 from training.prepare import Prepared
 
@@ -21,13 +23,12 @@ from training.prepare import Prepared
 def train_plainly(job: Job, prepared: Prepared, meter: Meter, bucketed: bool) -> None:
     """Train for ever: random batches as in a tutorial, or with our sorting by length alone."""
     recipe = recipe_for(job)
-    assert isinstance(recipe.model, TransformerConfig)
-    model = Tutorial(recipe.model, prepared.tokenizer.vocab_size, job.label_smoothing).train()
+    model = tutorial(recipe.model, prepared.tokenizer.vocab_size).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=job.learning_rate, fused=True)
     for batch in _batches(prepared.dataset, recipe.batching, bucketed):
         meter.begin_update(batch.target_tokens)
         optimizer.zero_grad()
-        torch.autograd.backward(model.loss(batch) / batch.target_tokens)
+        torch.autograd.backward(loss(model, batch, job.label_smoothing) / batch.target_tokens)
         optimizer.step()
 
 
@@ -52,12 +53,30 @@ def random_plan(dataset: TokenDataset, max_tokens: int) -> list[list[int]]:
     return plan
 
 
-class Tutorial(nn.Module):
-    """`torch.nn.Transformer` between tied embeddings, of the given sizes."""
+def tutorial(config: TransformerConfig | GRUConfig, vocab_size: int) -> nn.Module:
+    """A plain model of the same sizes as ours: (source ids, target ids) -> logits."""
+    if isinstance(config, GRUConfig):
+        return TutorialGRU(config, vocab_size)
+    return TutorialTransformer(config, vocab_size)
 
-    def __init__(self, config: TransformerConfig, vocab_size: int, smoothing: float) -> None:
+
+def loss(model: nn.Module, batch: Batch, smoothing: float) -> Tensor:
+    """Summed label-smoothed cross-entropy, padding ignored."""
+    return F.cross_entropy(
+        model(batch.src, batch.tgt_in).flatten(0, 1),
+        batch.tgt_out.flatten(),
+        ignore_index=PAD_ID,
+        reduction="sum",
+        label_smoothing=smoothing,
+    )
+
+
+class TutorialTransformer(nn.Module):
+    """`torch.nn.Transformer` between tied embeddings."""
+
+    def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
         super().__init__()
-        self.config, self.smoothing = config, smoothing
+        self.config = config
         self.embedding = nn.Embedding(vocab_size, config.d_model)
         self.dropout = nn.Dropout(config.dropout)
         self.transformer = nn.Transformer(
@@ -72,28 +91,68 @@ class Tutorial(nn.Module):
         )
         nn.init.normal_(self.embedding.weight, std=config.d_model**-0.5)
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Summed label-smoothed cross-entropy, padding ignored."""
-        pad = batch.src == PAD_ID
-        causal = nn.Transformer.generate_square_subsequent_mask(batch.tgt_in.shape[1])
+    def forward(self, src: Tensor, tgt_in: Tensor) -> Tensor:
+        """Logits (batch, tgt_len, vocab)."""
+        pad = (src == PAD_ID).float().masked_fill(src == PAD_ID, float("-inf"))
         hidden: Tensor = self.transformer(
-            self._embed(batch.src),
-            self._embed(batch.tgt_in),
-            tgt_mask=causal,
-            src_key_padding_mask=pad.float().masked_fill(pad, float("-inf")),
-            memory_key_padding_mask=pad.float().masked_fill(pad, float("-inf")),
+            self._embed(src),
+            self._embed(tgt_in),
+            tgt_mask=nn.Transformer.generate_square_subsequent_mask(tgt_in.shape[1]),
+            src_key_padding_mask=pad,
+            memory_key_padding_mask=pad,
             tgt_is_causal=True,
         )
-        return F.cross_entropy(
-            F.linear(hidden, self.embedding.weight).flatten(0, 1),
-            batch.tgt_out.flatten(),
-            ignore_index=PAD_ID,
-            reduction="sum",
-            label_smoothing=self.smoothing,
-        )
+        return F.linear(hidden, self.embedding.weight)
 
     def _embed(self, ids: Tensor) -> Tensor:
         d_model = self.config.d_model
         positions = positional_encoding(torch.arange(ids.shape[1]), d_model)
         embedded: Tensor = self.dropout(self.embedding(ids) * d_model**0.5 + positions)
         return embedded
+
+
+class TutorialGRU(nn.Module):
+    """`torch.nn.GRU`, Bahdanau's attention and `torch.nn.GRUCell`, between tied embeddings.
+
+    What does not depend on the state stays out of the loop: keys before it, the readout after it.
+    """
+
+    def __init__(self, config: GRUConfig, vocab_size: int) -> None:
+        super().__init__()
+        embedding, both = config.embedding_size, 2 * config.encoder_size
+        self.embedding = nn.Embedding(vocab_size, embedding)
+        self.encoder = nn.GRU(embedding, config.encoder_size, batch_first=True, bidirectional=True)
+        self.first = nn.Linear(both, config.decoder_size)
+        self.key = nn.Linear(both, config.attention_size)
+        self.query = nn.Linear(config.decoder_size, config.attention_size, bias=False)
+        self.energy = nn.Linear(config.attention_size, 1, bias=False)
+        self.cell = nn.GRUCell(embedding + both, config.decoder_size)
+        self.readout = nn.Linear(config.decoder_size + both + embedding, embedding)
+        self.dropout = nn.Dropout(config.dropout)
+        nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
+
+    def forward(self, src: Tensor, tgt_in: Tensor) -> Tensor:
+        """Logits (batch, tgt_len, vocab)."""
+        values, pad = self._encode(src), src == PAD_ID
+        keys, embedded = self.key(values), self.dropout(self.embedding(tgt_in))
+        state = torch.tanh(self.first(values.sum(1) / (~pad).sum(1, keepdim=True)))
+        states, contexts = [], []
+        for word in embedded.unbind(1):
+            energies = self.energy(torch.tanh(keys + self.query(state).unsqueeze(1))).squeeze(2)
+            weights = energies.masked_fill(pad, float("-inf")).softmax(1)
+            contexts.append(torch.bmm(weights.unsqueeze(1), values).squeeze(1))
+            state = self.cell(torch.cat((word, contexts[-1]), 1), state)
+            states.append(state)
+        joined = torch.cat((torch.stack(states, 1), torch.stack(contexts, 1), embedded), 2)
+        hidden = self.dropout(torch.tanh(self.readout(joined)))
+        return F.linear(hidden, self.embedding.weight)
+
+    def _encode(self, src: Tensor) -> Tensor:
+        """States of both directions (batch, src_len, 2 * encoder), zero at padding."""
+        lengths = (src != PAD_ID).sum(1)
+        packed = pack_padded_sequence(
+            self.dropout(self.embedding(src)), lengths, batch_first=True, enforce_sorted=False
+        )
+        states, _ = pad_packed_sequence(self.encoder(packed)[0], batch_first=True)
+        dropped: Tensor = self.dropout(states)
+        return dropped

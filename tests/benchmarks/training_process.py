@@ -77,7 +77,7 @@ class Contestant:
         updates = sum(each["updates"] for each in self.rounds)
         speeds = [round(each["tokens"] / each["cpu_seconds"], 1) for each in self.rounds]
         return {
-            "tokens_per_cpu_second": statistics.median(speeds),
+            "tokens_per_cpu_second": round(statistics.median(speeds), 1),
             "of_rounds": speeds,
             "updates": updates,
             "tokens_per_update": round(tokens / updates),

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from mt.errors import CorpusError
+from mt.tokenizer import EOS_ID
 from tests.benchmarks import training, training_data, training_ours
 from tests.benchmarks.training_data import multi30k, prepare_data, recipe_for
 from tests.benchmarks.training_peers import environments
 from tests.benchmarks.training_peers.job import SIZES, GRUSize, Job
 from tests.benchmarks.training_peers.meter import Meter, peak_rss_mb
-from tests.benchmarks.training_plain import Tutorial, random_plan
+from tests.benchmarks.training_plain import loss, random_plan, tutorial
 from tests.benchmarks.training_process import Contestant, ContestantError
 from tests.tiny_run import tiny_recipe, write_corpus
-from training.batching import updates
+from training.batching import Batch, collate, updates
 from training.models import build_model
 from training.models.seq2seq import count_parameters
-from training.models.transformer import TransformerConfig
 from training.prepare import Prepared
 from training.recipe import Recipe
 from training.session import Session
@@ -158,19 +158,22 @@ def test_plain_batches_hold_every_pair_once_within_the_budget(toy: tuple[Job, Pr
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
-def test_plain_pytorch_ignores_padding(toy: tuple[Job, Prepared]) -> None:
+@pytest.mark.parametrize("size", ["tiny", "gru256"])
+def test_plain_pytorch_ignores_padding(toy: tuple[Job, Prepared], size: str) -> None:
     job, prepared = toy
-    config = recipe_for(job).model
-    assert isinstance(config, TransformerConfig)
-    model = Tutorial(config, prepared.tokenizer.vocab_size, job.label_smoothing).eval()
+    config = recipe_for(toy_job(Path(job.work), size)).model
+    model = tutorial(config, prepared.tokenizer.vocab_size).eval()
     (batch,) = next(updates(prepared.dataset, recipe_for(job).batching, seed=1)).batches
-    one_by_one = sum(model.loss(row).item() for row in rows_of(batch))
-    assert model.loss(batch).item() == pytest.approx(one_by_one, rel=1e-4)
+    one_by_one = sum(loss(model, row, 0.1).item() for row in rows_of(batch))
+    assert loss(model, batch, 0.1).item() == pytest.approx(one_by_one, rel=1e-4)
 
 
-def rows_of(batch: Any) -> list[Any]:
-    halves = batch.halves()
-    return [batch] if len(halves) == 1 else [row for half in halves for row in rows_of(half)]
+def rows_of(batch: Batch) -> list[Batch]:
+    """Each pair alone, without padding."""
+    return [
+        collate([src[src > EOS_ID].numpy()], [tgt[tgt > EOS_ID].numpy()])
+        for src, tgt in zip(batch.src, batch.tgt_out, strict=True)
+    ]
 
 
 def test_each_trick_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 together (its `group_by_length`). It counts sentences, not tokens: a budget of 4096 is 256 captions.
 """
 
+import random
+from itertools import chain
 from typing import Any
 
 import torch
@@ -60,8 +62,20 @@ def main() -> None:
         train_dataset=Pairs(job),
         data_collator=collate,
     )
-    meter.before(trainer, "training_step", lambda _, inputs, *__, **___: target_tokens(inputs))
+    order = shuffled_batches(list(trainer._get_train_sampler()), trainer.args.train_batch_size)
+    trainer._get_train_sampler = lambda *_: order
+    meter.before(trainer, "training_step", lambda _, inputs, *__: target_tokens(inputs))
     trainer.train()
+
+
+def shuffled_batches(order: list[int], size: int) -> list[int]:
+    """The trainer's own batches in random order: it begins with the longest sentences, and a short
+    run would see no others.
+    """
+    whole = len(order) // size * size
+    batches = [order[i : i + size] for i in range(0, whole, size)]
+    random.Random(1).shuffle(batches)
+    return [*chain.from_iterable(batches), *order[whole:]]
 
 
 def target_tokens(inputs: dict[str, Any]) -> int:
