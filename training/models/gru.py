@@ -15,7 +15,16 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mt.config import Strict
 from mt.tokenizer import PAD_ID
+from training.models import recurrence
+from training.models.attentive_recurrence import (
+    NOTHING_DROPPED,
+    Kept,
+    Memory,
+    Weights,
+    conditional_states,
+)
 from training.models.dropout import Dropout, WordDropout
+from training.models.recurrence import gru_states, scaled
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
@@ -123,14 +132,6 @@ class GRUCell(nn.Module):
         return next_state(inputs, recurrent, hidden)
 
 
-def scaled(hidden: Tensor, kept: Tensor | None) -> Tensor:
-    """What the gates read of a state: Gal and Ghahramani 2016, section 4, keep what is dropped.
-
-    The state that is carried on stays whole, so that a dropped feature is not forgotten.
-    """
-    return hidden if kept is None else hidden * kept
-
-
 class AdditiveAttention(nn.Module):
     """e_j = v . tanh(W s + U h_j), weights softmax(e), appendix A.1.2.
 
@@ -207,8 +208,8 @@ class Encoder(nn.Module):
         """
         # packing sends lengths to the CPU: in training no GPU is waited for
         by_cells = self.training and (self.state_dropout.p > 0 or embedded.is_cuda)
-        read = self.read_by_cells if self.layer_norm or by_cells else self.read
-        annotations, last = read(embedded, mask)
+        by_cells = by_cells or self.layer_norm or recurrence.pays(embedded)
+        annotations, last = (self.read_by_cells if by_cells else self.read)(embedded, mask)
         return self.dropout(annotations), self.dropout(last.unsqueeze(1)).squeeze(1)
 
     def read(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -225,22 +226,31 @@ class Encoder(nn.Module):
         Padding comes after every token in both, so no state of a token has read any.
         """
         both = torch.stack((embedded, reverse_tokens(embedded, mask))).transpose(1, 2)
-        weights, biases = self.directions("hh")  # (2, size, 3 * size), (2, 1, 3 * size)
-        hidden, states = embedded.new_zeros(2, len(embedded), self.gru.hidden_size), []
-        kept = self.state_dropout.draw(hidden)
-        for inputs in self._project(both).unbind(1):
-            recurrent = self.hidden_norm(torch.baddbmm(biases, scaled(hidden, kept), weights))
-            hidden = next_state(inputs, recurrent, hidden)
-            states.append(hidden)
-        forth, back = torch.stack(states, 2)  # each (batch, src_len, size)
+        inputs = self._project(both)
+        first = embedded.new_zeros(2, len(embedded), self.gru.hidden_size)
+        kept = self.state_dropout.draw(first)
+        if recurrence.pays(inputs) and not self.layer_norm:
+            states = gru_states(inputs, *self.directions("hh"), kept)
+        else:
+            states = self.loop(inputs, first, kept)
+        forth, back = states.permute(1, 2, 0, 3)  # each (batch, src_len, size)
         annotations = torch.cat((forth, reverse_tokens(back, mask)), -1)
         return annotations * mask.unsqueeze(-1), self._last(annotations, mask)
 
+    def loop(self, inputs: Tensor, hidden: Tensor, kept: Tensor | None) -> Tensor:
+        """States (src_len, 2, batch, size) of both cells, from `hidden` (2, batch, size)."""
+        states, (weights, biases) = [], self.directions("hh")
+        for words in inputs.unbind():
+            recurrent = torch.baddbmm(biases, scaled(hidden, kept), weights)
+            hidden = next_state(words, self.hidden_norm(recurrent), hidden)
+            states.append(hidden)
+        return torch.stack(states)
+
     def _project(self, both: Tensor) -> Tensor:
-        """W x of both directions (2, src_len, batch, d) -> (2, src_len, batch, 3 * size)."""
+        """W x of both directions (2, src_len, batch, d) -> (src_len, 2, batch, 3 * size)."""
         weights, biases = self.directions("ih")
         inputs: Tensor = self.input_norm(torch.baddbmm(biases, both.flatten(1, 2), weights))
-        return inputs.view(*both.shape[:3], -1)
+        return inputs.view(*both.shape[:3], -1).transpose(0, 1)
 
     def directions(self, name: str) -> tuple[Tensor, Tensor]:
         """Weights (2, d_in, 3 * size), for products from the right, and biases (2, 1, 3 * size)."""
@@ -300,15 +310,27 @@ class GRU(Seq2Seq):
     def decode(self, encoded: Encoded, tgt_in: Tensor) -> Tensor:
         """Hidden states (batch, tgt_len, embedding_size); only the recurrence is in the loop."""
         embedded = self._embed(self.tgt_embedding, tgt_in)
+        words, first = self.word_cell.project(embedded), encoded.state["hidden"]
+        kept = Kept(self.state_dropout.draw(first), self.state_dropout.draw(first))
+        by_hand = recurrence.pays(words) and not self.config.layer_norm
+        if self.attention is None or not by_hand:
+            states, contexts = self.loop(words, encoded, kept)
+        else:
+            memory = Memory(**encoded.memory, mask=encoded.src_mask)
+            weights = self._loop_weights(self.attention)
+            by_step = conditional_states(words.transpose(0, 1), first, memory, kept, weights)
+            states, contexts = (x.transpose(0, 1) for x in by_step)
+        hidden: Tensor = self.deep_output(states, contexts, embedded)
+        return hidden
+
+    def loop(self, words: Tensor, encoded: Encoded, kept: Kept) -> tuple[Tensor, Tensor]:
+        """States (batch, tgt_len, decoder_size), contexts (batch, tgt_len, 2 * encoder_size)."""
         state, states, contexts = encoded.state, [], []
-        kept = self.state_dropout.draw(state["hidden"]), self.state_dropout.draw(state["hidden"])
-        for word in self.word_cell.project(embedded).unbind(1):
+        for word in words.unbind(1):
             state, context, _ = self._advance(word, state, encoded.memory, encoded.src_mask, kept)
             states.append(state["hidden"])
             contexts.append(context)
-        stacked = torch.stack(states, 1), torch.stack(contexts, 1)
-        hidden: Tensor = self.deep_output(*stacked, embedded)
-        return hidden
+        return torch.stack(states, 1), torch.stack(contexts, 1)
 
     def step(self, last_ids: Tensor, state: Tensors, memory: Tensors, src_mask: Tensor) -> Step:
         """Decode one token; attention is None where the context is fixed.
@@ -332,19 +354,27 @@ class GRU(Seq2Seq):
         state: Tensors,
         memory: Tensors,
         mask: Tensor,
-        kept: tuple[Tensor | None, Tensor | None] = (None, None),
+        kept: Kept = NOTHING_DROPPED,
     ) -> tuple[Tensors, Tensor, Tensor | None]:
-        """The conditional GRU: new state, context, weights of one word, projected for cell 1.
-
-        kept: what the two cells' states are scaled by before they are read.
-        """
-        hidden = self.word_cell(word, state["hidden"], kept[0])
+        """The conditional GRU: new state, context, weights of one word, projected for cell 1."""
+        hidden = self.word_cell(word, state["hidden"], kept.by_word_cell)
         if self.attention is None:
             context, weights = state["context"], None
         else:
             context, weights = self.attention(hidden, memory["keys"], memory["values"], mask)
-        hidden = self.context_cell(self.context_cell.project(context), hidden, kept[1])
+        inputs = self.context_cell.project(context)
+        hidden = self.context_cell(inputs, hidden, kept.by_context_cell)
         return {**state, "hidden": hidden, "positions": state["positions"] + 1}, context, weights
+
+    def _loop_weights(self, attention: AdditiveAttention) -> Weights:
+        """What `conditional_states` multiplies by."""
+        word, query, context = self.word_cell.hidden, attention.query, self.context_cell
+        return Weights(
+            *(word.weight, word.bias),
+            *(query.weight, query.bias, attention.energy),
+            *(context.input.weight, context.input.bias),
+            *(context.hidden.weight, context.hidden.bias),
+        )
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
         embedded: Tensor = self.embedding_dropout(self.word_dropout(embedding(ids)))

@@ -1,0 +1,97 @@
+"""Loops whose way back is written by hand give what autograd gives, for every parameter."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.tiny_models import tiny_gru
+from training.models import recurrence
+from training.models.gru import GRU, Encoder
+
+SRC = torch.tensor([[5, 6, 7, 8, 3], [9, 3, 0, 0, 0], [3, 0, 0, 0, 0], [10, 11, 12, 3, 0]])
+TGT_IN = torch.tensor([[2, 5, 6, 7], [2, 9, 0, 0], [2, 0, 0, 0], [2, 3, 10, 0]])
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "state-dropout": {"dropout_state": 0.4},
+    "variational": {"dropout": 0.2, "dropout_output": 0.3, "variational": True},
+    "untied": {"tie_embeddings": "none", "word_dropout": 0.2},
+    "no-attention": {"attention": "none", "dropout_state": 0.4},
+    "layer-norm": {"layer_norm": True, "dropout_state": 0.4},
+}
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}  # of the largest number
+
+
+def gru(**changes: Any) -> GRU:
+    return tiny_gru(**{"dropout": 0.0, "dropout_output": 0.0} | changes).train()
+
+
+def loss_and_gradients(model: GRU) -> tuple[Tensor, dict[str, Tensor]]:
+    torch.manual_seed(1)
+    model.zero_grad()
+    log_probs = model(SRC, TGT_IN).log_softmax(-1)
+    loss: Tensor = (log_probs * torch.linspace(-1, 1, 20)).square().mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach(), {
+        n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None
+    }
+
+
+def assert_close(ours: Tensor, theirs: Tensor, name: str) -> None:
+    largest = theirs.abs().max().item()
+    assert (ours - theirs).abs().max().item() <= TOLERANCE[ours.dtype] * largest, name
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_loss_and_gradients_are_those_of_autograd(
+    variant: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = gru(**VARIANTS[variant]).to(dtype)
+    loss, gradients = loss_and_gradients(model)
+    monkeypatch.setattr(recurrence, "pays", lambda x: False)
+    plain_loss, plain_gradients = loss_and_gradients(model)
+    assert_close(loss, plain_loss, "loss")
+    assert gradients.keys() == plain_gradients.keys() == dict(model.named_parameters()).keys()
+    for name, gradient in gradients.items():
+        assert_close(gradient, plain_gradients[name], name)
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_attention_without_a_tanh_may_saturate(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys and queries far beyond where an exponential overflows."""
+    model = gru().double()
+    assert model.attention is not None
+    with torch.no_grad():
+        model.attention.query.weight *= scale
+        model.attention.key.weight *= scale
+    loss, gradients = loss_and_gradients(model)
+    monkeypatch.setattr(recurrence, "pays", lambda x: False)
+    plain_loss, plain_gradients = loss_and_gradients(model)
+    assert torch.isclose(loss, plain_loss, rtol=1e-9)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, plain_gradients[name], rtol=1e-6, atol=1e-9)
+
+
+def test_the_hand_written_way_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In training on a CPU, and neither without gradients nor under autocast."""
+    x = torch.zeros(1)
+    assert recurrence.pays(x)
+    with torch.no_grad():
+        assert not recurrence.pays(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not recurrence.pays(x)
+    assert not recurrence.pays(x.to("meta"))
+    monkeypatch.setattr(GRU, "loop", None)
+    monkeypatch.setattr(Encoder, "loop", None)
+    loss_and_gradients(gru())  # calls neither
+
+
+def test_autocast_trains_through_the_plain_loops() -> None:
+    model = gru(layer_norm=True, dropout_state=0.4)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, gradients = loss_and_gradients(model)
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
