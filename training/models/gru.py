@@ -269,6 +269,8 @@ class Encoder(nn.Module):
 class GRU(Seq2Seq):
     """Encoder, attention, conditional decoder, deep output; or one fixed context for every word."""
 
+    compiled = ("_advance",)  # a graph of the whole loop would be another for each length
+
     def __init__(self, config: GRUConfig, vocab_size: int) -> None:
         super().__init__()
         self.config, self.vocab_size = config, vocab_size
