@@ -2,7 +2,7 @@
 
     make bench-training-peers   # once: an environment for each toolkit
     python -m tests.benchmarks.training [--sizes tiny small gru256 gru512] [--peers joeynmt ...]
-        [--rounds 3] [--updates 1] [--seconds 4] [--without TRICK ...]
+        [--rounds 3] [--updates 1] [--seconds 3] [--without TRICK ...]
 
 Every contestant trains the same model size on the same token ids of Multi30k English-German, in a
 process of its own. All of a size take turns, round by round, and medians are reported, so that what
@@ -183,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=1, help="of one round, at least")
     parser.add_argument(
-        "--seconds", type=float, default=4.0, help="CPU time of one round, at least"
+        "--seconds", type=float, default=3.0, help="CPU time of one round, at least"
     )
     parser.add_argument(
         "--without",

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.benchmarks.training_peers.job import Job
 
-TIMEOUT_S = 300.0  # of one round; the first one includes all loading
+TIMEOUT_S = 600.0  # of one round; the first one includes all loading
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
 
