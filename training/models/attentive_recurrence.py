@@ -188,7 +188,8 @@ class _AttentionBack(_Attention):
 
     def back(self, query: Tensor, weights: Tensor, to_context: Tensor, to_query: Tensor) -> None:
         """One step back from the slope of the context: fills in the query's."""
-        to_weights = torch.bmm(self.values, to_context.unsqueeze(2)).squeeze(2)
+        # a row times a matrix: the same with a column takes MKL twelve times as long
+        to_weights = torch.bmm(to_context.unsqueeze(1), self.values.transpose(1, 2)).squeeze(1)
         to_energies = weights * (to_weights - (weights * to_weights).sum(1, keepdim=True))
         to_energies.masked_fill_(self.padding, 0)
         rest = self.rest(query)
