@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         "--without",
         nargs="*",
         choices=list(TRICKS),
-        default=[],
+        default=list(TRICKS),
         help="rows of ours, steady, with one trick switched off",
     )
     return parser

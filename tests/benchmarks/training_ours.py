@@ -8,27 +8,51 @@ and over. Both are the functions that `seq2serve train` runs.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from tests.benchmarks.training_data import recipe_for
 from tests.benchmarks.training_peers.job import job_from_command_line
 from tests.benchmarks.training_peers.meter import Meter
 from tests.benchmarks.training_plain import train_plainly
 from training import cpu_memory, train, update
-from training.batching import UpdateBatches, updates
+from training.batching import Indices, UpdateBatches, updates
 from training.precision import use_threads
 from training.prepare import prepare
 from training.session import Session
 
 READY_MADE = 6  # updates of `steady`; the benchmark warms up with a pass over them
 
+
+def plan_at_random(
+    src_lengths: Indices, tgt_lengths: Indices, max_tokens: int, seed: int, epoch: int
+) -> list[Indices]:
+    """Batches of sentences of any length, the plain twin of `training.batching.plan_epoch`."""
+    rows = max_tokens // int(tgt_lengths.max())
+    order = np.random.default_rng([seed, epoch]).permutation(len(tgt_lengths))
+    return np.split(order, range(rows, len(order), rows))
+
+
+def scales_by_torch(shape: Sequence[int], p: float, dtype: torch.dtype) -> Tensor:
+    """PyTorch's own dropout, the plain twin of `training.models.dropout.scales`."""
+    return torch.nn.functional.dropout(torch.ones(*shape, dtype=dtype), p)
+
+
 # What makes us fast, by name: where the function lives, and what takes its place in a row that is
 # measured without it (`--without`).
 TRICKS: dict[str, tuple[str, str, Any]] = {
+    "length buckets": ("training.batching", "plan_epoch", plan_at_random),
     "kept memory": ("training.cpu_memory", "keep_freed_memory", lambda: False),
+    "chunked loss": ("training.loss", "chunks_pay", lambda hidden, vocab_size: False),
+    "own dropout": ("training.models.dropout", "scales", scales_by_torch),
+    "recurrences by hand": ("training.models.recurrence", "pays", lambda x: False),
 }
 
 

@@ -42,14 +42,14 @@ class Dropout(nn.Module):
             shape[self.over] = 1
         if x.device.type != "cpu":
             return F.dropout(x.new_ones(shape), self.p)
-        return _scales(shape, self.p, x.dtype)
+        return scales(shape, self.p, x.dtype)
 
     def extra_repr(self) -> str:
         """Shown when the model is printed."""
         return f"p={self.p}" if self.over is None else f"p={self.p}, over={self.over}"
 
 
-def _scales(shape: Sequence[int], p: float, dtype: torch.dtype) -> Tensor:
+def scales(shape: Sequence[int], p: float, dtype: torch.dtype) -> Tensor:
     """0 with probability p, 1 / (1 - p) otherwise."""
     kept, numel = max(1, round((1 - p) * _LEVELS)), math.prod(shape)
     draws = torch.empty(-(-numel // 4), dtype=torch.int64).random_(-(1 << 63), None)
