@@ -7,7 +7,7 @@ EXTRAS := train,serve,dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench-decoding bench-training bench-training-peers clean
+.PHONY: help setup demo test lint bench-decoding bench-gpu bench-training bench-training-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-training: setup ## training speed beside PyTorch and installed peers -> bu
 
 bench-training-peers: setup ## install the toolkits that training is measured against (8 GB)
 	$(BIN)/python -m tests.benchmarks.training_peers.environments
+
+bench-gpu: setup ## training on a GPU, all of it in 9 minutes -> build/bench/gpu.json
+	$(BIN)/python -m tests.benchmarks.gpu
 
 clean: ## remove everything that was built, but for .venv
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
