@@ -121,6 +121,6 @@ class Workers:
             self._idle.append(worker)
         elif "ended" in message:
             name = self._kill(worker)
-            receive({"name": name, "failed": f"its process died; see the log"})
+            receive({"name": name, "failed": "its process died; see the log"})
         else:
             receive(message)
