@@ -63,7 +63,8 @@ class RunState:
 
     epoch counts finished epochs, position the updates done in the running one, of `per_epoch`;
     seconds were spent on updates, and cpu_seconds by all threads of the process meanwhile;
-    evaluated_s is `seconds` at the latest evaluation.
+    evaluated_s is `seconds` at the latest evaluation; peak_rss_mib is the most memory (MiB) that
+    the process ever held.
     """
 
     update: int = 0
@@ -72,6 +73,7 @@ class RunState:
     per_epoch: int = 1
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    peak_rss_mib: float = 0.0
     target_tokens: int = 0
     bad_updates: int = 0
     evaluated_s: float = 0.0

@@ -107,10 +107,7 @@ def evaluate(
     from training.scoring import score_system
     from training.system import open_systems
 
-    if tune_length_penalty and length_penalty is not None:
-        raise ConfigError("give --length-penalty or --tune-length-penalty, not both")
-    alpha = 1.0 if length_penalty is None else length_penalty
-    options = search_options(beam_size=beam_size, length_penalty=alpha)
+    options = _search(beam_size, length_penalty, tune_length_penalty)
     system = open_systems(models, precision, threads)
     scored = score_system(system, split, options, sentences, lowercase, tune_length_penalty)
     for line in scored.lines():
@@ -198,21 +195,23 @@ def ablate(plan: Path, out: Path, split: str | None, threads: int) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Results folder.")
 @click.option("--split", help="Test set of the recipe's corpus [its first test set].")
 @click.option("--beam-size", type=int, default=5, show_default=True, help="1: greedy.")
-@click.option("--length-penalty", type=float, default=1.0, show_default=True, help="Alpha.")
+@click.option("--length-penalty", type=float, help="Alpha [1.0].")
+@click.option("--tune-length-penalty", is_flag=True, help="Choose alpha on validation first.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 def publish(
     runs: tuple[Path, ...],
     out: Path,
     split: str | None,
     beam_size: int,
-    length_penalty: float,
+    length_penalty: float | None,
+    tune_length_penalty: bool,
     threads: int,
 ) -> None:
     """Write the evidence of finished RUNS, seeds of one recipe: scores, curves, translations."""
     from training.publish import publish as publish_runs
 
-    options = search_options(beam_size=beam_size, length_penalty=length_penalty)
-    results = publish_runs(runs, out, split, options, threads)
+    options = _search(beam_size, length_penalty, tune_length_penalty)
+    results = publish_runs(runs, out, split, options, tune_length_penalty, threads)
     for metric, figures in results["mean"].items():
         deviation = "" if figures["sd"] is None else f" +- {figures['sd']:.2f}"
         click.echo(f"{metric}: {figures['mean']:.2f}{deviation} ({figures['seeds']} seeds)")
@@ -292,6 +291,14 @@ def search_options(**values: float) -> SearchOptions:
     from mt.config import validate
 
     return validate(values, SearchOptions, where="search flags")
+
+
+def _search(beam_size: int, length_penalty: float | None, tuned: bool) -> SearchOptions:
+    if tuned and length_penalty is not None:
+        raise ConfigError("give --length-penalty or --tune-length-penalty, not both")
+    return search_options(
+        beam_size=beam_size, length_penalty=1.0 if length_penalty is None else length_penalty
+    )
 
 
 def _write(path: Path, text: str) -> None:

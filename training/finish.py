@@ -51,7 +51,7 @@ class TrainResult:
         scores = ", ".join(f"{s.metric} {s.value:.2f} on {s.test_set}" for s in self.scores)
         return (
             f"{scores}: {self.final}, after {self.state.update:,} updates, {self.reason}; "
-            f"next: seq2serve evaluate {self.run}"
+            f"peak memory {self.state.peak_rss_mib:,.0f} MiB; next: seq2serve evaluate {self.run}"
         )
 
 

@@ -38,7 +38,9 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
     axes.set_xticks(ticks := _ticks(axes.get_xlim()), [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("minutes of one core spent on training")
-    axes.set_ylabel(f"BLEU on {results['split']}, beam {results['search']['beam_size']}")
+    axes.set_ylabel(
+        f"BLEU on {results['split']}, beam {results['seeds'][0]['search']['beam_size']}"
+    )
     axes.grid(alpha=0.3)
     axes.legend()
     _save(figure, picture)

@@ -38,9 +38,12 @@ def publish(
     folder: Path,
     split: str | None = None,
     options: SearchOptions | None = None,
+    tune_length_penalty: bool = False,
     threads: int = 2,
 ) -> Json:
     """Score finished runs, one for each seed of a recipe, and write their evidence; return it.
+
+    tune_length_penalty: choose it for each seed on the validation split first.
 
     Raises:
         CheckpointError: one of them is not finished, or damaged.
@@ -51,7 +54,14 @@ def publish(
     options = options or SearchOptions()
     seeds: list[Json] = []
     for run, final in zip(runs, finals, strict=True):
-        scored = _score(run, split, options, threads, lowercase=True)
+        system = open_system(run, threads=threads)
+        scored = score_system(
+            system,
+            split,
+            options,
+            lowercase=True,
+            tune_length_penalty=tune_length_penalty,
+        )
         seeds.append(_seed_facts(run, final, scored, threads))
         name = f"seed{seeds[-1]['seed']}.{scored.split}.txt"
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,10 +89,8 @@ def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> Non
             raise ConfigError(f"{runs[0]} and {run} differ in {', '.join(differing)}")
 
 
-def _score(
-    path: Path, split: str | None, options: SearchOptions, threads: int, lowercase: bool = False
-) -> Scored:
-    return score_system(open_system(path, threads=threads), split, options, lowercase=lowercase)
+def _score(path: Path, split: str, options: SearchOptions, threads: int) -> Scored:
+    return score_system(open_system(path, threads=threads), split, options)
 
 
 def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
@@ -101,7 +109,6 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "settings": {key: value for key, value in values.items() if key not in ("seed", "tune")},
         "split": scored.split,
-        "search": scored.options.model_dump(mode="json"),
     }
 
 
@@ -116,8 +123,11 @@ def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> J
         "epochs": round(state.epochs, 2),
         "minutes": round(state.seconds / 60, 4),
         "processor_minutes": round(state.cpu_seconds / 60, 4),
+        "peak_rss_mib": round(state.peak_rss_mib),
         "ended": final.facts["reason"],
         "final_weights_of_updates": final.facts["averaged"],
+        "search": scored.options.model_dump(mode="json"),
+        **({"tuned_length_penalty": scored.tuned.values()} if scored.tuned else {}),
         "scores": [score.model_dump(mode="json") for score in scored.scores],
         "greedy_BLEU": greedy.scores[0].value,
         "validation": _validation_curve(run),

@@ -54,6 +54,7 @@ TRICKS: dict[str, tuple[str, str, Any]] = {
     "own dropout": ("training.models.dropout", "scales", scales_by_torch),
     "recurrences by hand": ("training.models.recurrence", "pays", lambda x: False),
 }
+GRU_TRICKS = frozenset({"recurrences by hand"})
 
 
 def main() -> None:

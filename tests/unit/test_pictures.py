@@ -14,9 +14,11 @@ def write_results(folder: Path, curves: list[list[float]]) -> Path:
     results = {
         "recipe": f"recipe-{folder.name}",
         "split": "test2016",
-        "search": {"beam_size": 5},
         "settings": {"training": {"keep_at_minutes": [5, 10, 20]}},
-        "seeds": [{"curve": [{"BLEU": value} for value in curve]} for curve in curves],
+        "seeds": [
+            {"search": {"beam_size": 5}, "curve": [{"BLEU": value} for value in curve]}
+            for curve in curves
+        ],
     }
     (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     return folder

@@ -134,7 +134,9 @@ def test_the_same_command_again_reuses_it(
     assert (run / "final" / "state.json").stat().st_mtime_ns == before
     assert "already finished: the budget is spent" in capsys.readouterr().err
     assert again.summary().startswith("BLEU ")
-    assert "after 25 updates, the budget is spent; next: seq2serve evaluate" in again.summary()
+    assert "after 25 updates, the budget is spent; peak memory " in again.summary()
+    assert again.summary().endswith(f"next: seq2serve evaluate {run}")
+    assert again.state.peak_rss_mib > 100
 
 
 def test_a_larger_budget_continues_and_equals_one_long_run(
