@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 
 import training
+from training.ablation import read_plan
 from training.cli import read_recipe
 from training.models import build_model
 from training.models.seq2seq import count_parameters
 
 SHIPPED = sorted(Path(training.__file__).parent.joinpath("recipes").glob("*.yaml"))
+
+
+PLANS = sorted(SHIPPED[0].parent.with_name("plans").glob("*.yaml"))
 
 
 def parameters(name: str) -> int:
@@ -61,3 +65,10 @@ def test_what_is_compared_differs_in_model_learning_rate_and_ranges_only(
 @pytest.mark.parametrize(("gru", "transformer"), PAIRS)
 def test_both_families_are_tuned_alike(gru: str, transformer: str) -> None:
     assert len(read_recipe(gru).tune) == len(read_recipe(transformer).tune)
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_every_row_of_a_shipped_plan_makes_a_recipe(path: Path) -> None:
+    plan = read_plan(path)
+    recipes = [read_recipe(plan.recipe, plan.settings + row.settings) for row in plan.rows]
+    assert all(recipe != read_recipe(plan.recipe, plan.settings) for recipe in recipes)
