@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from mt.config import Strict
 from training.precision import Device, Precision
@@ -32,7 +32,7 @@ class TrainingConfig(Strict):
         False, description="torch.compile; off, because what it gains on a GPU is not measured"
     )
     threads: int | None = Field(None, gt=0, description="CPU threads; empty: every core")
-    keep_at_minutes: tuple[float, ...] = Field(
+    keep_at_minutes: tuple[PositiveFloat, ...] = Field(
         (),
         description="processor minutes spent on updates after which a checkpoint is kept for good, "
         "in RUN/milestones: the points of a learning curve",

@@ -18,13 +18,14 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
     on a logarithmic axis; the bars span the seeds. The format follows the picture's ending.
 
     Raises:
-        ConfigError: a folder holds no results, or they have no milestones.
+        ConfigError: a folder holds no results, they have no milestones, or the picture cannot be
+            written.
     """
+    lines = [(folder, _read(folder)) for folder in folders]
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    for folder in folders:
-        results = _read(folder)
-        points = _points(results)
+    for folder, results in lines:
+        points = _read_points(folder, results)
         if not points:
             raise ConfigError(f"{folder}: no run kept milestones (training.keep_at_minutes)")
         minutes = sorted(points)
@@ -48,9 +49,15 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
 
 def _save(figure: Figure, picture: Path) -> None:
     """Equal figures give equal files: no dates, and ids that are not random."""
-    with mpl.rc_context({"svg.hashsalt": "seq2serve", "svg.fonttype": "none"}):
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
+    formats = figure.canvas.get_supported_filetypes()
+    if picture.suffix.lstrip(".") not in formats:
+        raise ConfigError(f"{picture}: unknown kind of picture; one of .{', .'.join(formats)}")
+    try:
+        with mpl.rc_context({"svg.hashsalt": "seq2serve", "svg.fonttype": "none"}):
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
+    except OSError as error:
+        raise ConfigError(f"{picture} cannot be written ({error.strerror})") from None
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -61,13 +68,27 @@ def _read(folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read; make it with: seq2serve publish") from None
 
 
+def _read_points(folder: Path, results: dict[str, Any]) -> dict[float, list[float]]:
+    try:
+        return _points(results)
+    except (KeyError, TypeError, ValueError):
+        raise ConfigError(f"{folder}: not the results of seq2serve publish") from None
+
+
 def _points(results: dict[str, Any]) -> dict[float, list[float]]:
-    """BLEU of every seed at each milestone, by its minutes as the recipe gives them."""
-    milestones = results["settings"]["training"]["keep_at_minutes"]
+    """BLEU of every seed at each milestone, by its minutes as the recipe gives them.
+
+    A run that was killed may have passed a milestone twice: the later pass is its own.
+    """
+    milestones = sorted(results["settings"]["training"]["keep_at_minutes"])
     points: dict[float, list[float]] = {}
     for seed in results["seeds"]:
-        for minutes, point in zip(milestones, seed["curve"], strict=False):
-            points.setdefault(minutes, []).append(point["BLEU"])
+        passed = {
+            max(at for at in milestones if at <= point["processor_minutes"]): point["BLEU"]
+            for point in seed["curve"]
+        }
+        for minutes, bleu in passed.items():
+            points.setdefault(minutes, []).append(bleu)
     return {at: values for at, values in points.items() if len(values) == len(results["seeds"])}
 
 

@@ -13,7 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from mt.bundle import Score
-from mt.errors import ConfigError
+from mt.errors import CheckpointError, ConfigError
 from mt.search_options import SearchOptions
 from training.checkpoint import (
     MILESTONES,
@@ -47,8 +47,12 @@ def publish(
 
     Raises:
         CheckpointError: one of them is not finished, or damaged.
-        ConfigError: they are not seeds of one recipe.
+        ConfigError: they are not seeds of one recipe, or the folder cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written ({error.strerror})") from None
     finals = [find_checkpoint(run) for run in runs]
     _check_one_recipe(runs, finals)
     options = options or SearchOptions()
@@ -64,7 +68,6 @@ def publish(
         )
         seeds.append(_seed_facts(run, final, scored, threads))
         name = f"seed{seeds[-1]['seed']}.{scored.split}.txt"
-        folder.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{line}\n" for line in scored.evaluated.hypotheses)
         write_file(folder / name, text.encode())
         for line in scored.lines():
@@ -101,8 +104,8 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
     return {
         "recipe": recipe.name,
         "commands": [
-            f"seq2serve train {recipe.name} --set seed=N --out RUN",
-            f"seq2serve publish RUN... --split {scored.split} --out FOLDER",
+            f"seq2serve train {recipe.name} --set seed=N{_budget(recipe)} --out RUN",
+            f"seq2serve publish RUN... --split {scored.split}{_penalty(scored)} --out FOLDER",
         ],
         "revision": _revision(),
         "machine": describe_machine(choose_device(recipe.training.device)),
@@ -110,6 +113,17 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
         "settings": {key: value for key, value in values.items() if key not in ("seed", "tune")},
         "split": scored.split,
     }
+
+
+def _budget(recipe: Recipe) -> str:
+    updates = recipe.training.max_updates
+    return f" --set training.max_updates={updates}" if updates else ""
+
+
+def _penalty(scored: Scored) -> str:
+    if scored.tuned:
+        return " --tune-length-penalty"
+    return f" --length-penalty {scored.options.length_penalty:g}"
 
 
 def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> Json:
@@ -139,7 +153,11 @@ def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> J
 
 def _validation_curve(run: Path) -> list[Json]:
     """The validation lines of a run's metrics."""
-    text = (run / "metrics.jsonl").read_text(encoding="utf-8")
+    path = run / "metrics.jsonl"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror})") from None
     lines = [json.loads(line) for line in text.splitlines()]
     keys = ("update", "BLEU", "epoch", "minutes", "cpu_minutes")
     return [

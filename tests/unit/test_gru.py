@@ -13,11 +13,10 @@ from training.models.gru import (
     GRU,
     AdditiveAttention,
     DeepOutput,
-    GateNorm,
-    GRUCell,
     GRUConfig,
     reverse_tokens,
 )
+from training.models.gru_cell import GateNorm, GRUCell
 from training.models.seq2seq import count_parameters
 from training.models.transformer import Transformer
 

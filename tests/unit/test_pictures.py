@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from mt.errors import ConfigError
-from training.pictures import minutes_to_bleu
+from training.pictures import _points, minutes_to_bleu
+
+
+def points(values: list[float]) -> list[dict[str, float]]:
+    """A little after each of the milestones 5, 10 and 20."""
+    minutes = (5.003, 10.001, 20.002)
+    return [
+        {"processor_minutes": at, "BLEU": value} for at, value in zip(minutes, values, strict=False)
+    ]
 
 
 def write_results(folder: Path, curves: list[list[float]]) -> Path:
@@ -15,10 +23,7 @@ def write_results(folder: Path, curves: list[list[float]]) -> Path:
         "recipe": f"recipe-{folder.name}",
         "split": "test2016",
         "settings": {"training": {"keep_at_minutes": [5, 10, 20]}},
-        "seeds": [
-            {"search": {"beam_size": 5}, "curve": [{"BLEU": value} for value in curve]}
-            for curve in curves
-        ],
+        "seeds": [{"search": {"beam_size": 5}, "curve": points(curve)} for curve in curves],
     }
     (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     return folder
@@ -35,6 +40,27 @@ def test_each_folder_is_a_line(tmp_path: Path) -> None:
     first = picture.read_bytes()
     minutes_to_bleu([one, two], picture)
     assert picture.read_bytes() == first
+
+
+def test_a_milestone_passed_twice_counts_once() -> None:
+    curve = [*points([10, 20]), {"processor_minutes": 10.004, "BLEU": 21.0}]
+    results = {
+        "settings": {"training": {"keep_at_minutes": [5, 10, 20]}},
+        "seeds": [{"curve": curve}],
+    }
+    assert _points(results) == {5: [10], 10: [21.0]}
+
+
+def test_what_cannot_be_drawn_or_written_is_one_clear_line(tmp_path: Path) -> None:
+    one = write_results(tmp_path / "one", [[10, 20, 30]])
+    with pytest.raises(ConfigError, match=r"a\.xyz: unknown kind of picture; one of .*\.svg"):
+        minutes_to_bleu([one], tmp_path / "a.xyz")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        minutes_to_bleu([one], tmp_path / "file" / "a.svg")
+    (one / "results.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not the results of seq2serve publish"):
+        minutes_to_bleu([one], tmp_path / "a.svg")
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

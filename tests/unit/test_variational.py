@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from tests.tiny_models import tiny_gru
-from training.models.gru import GRU, GRUCell
+from training.models.gru import GRU
+from training.models.gru_cell import GRUCell
 
 SRC, TGT_IN = torch.tensor([[5, 6, 9, 3]]), torch.tensor([[2, 7, 8]])
 WHERE = [

@@ -44,7 +44,7 @@ class Tape(NamedTuple):
         return cls(*(hidden.new_empty(steps, *rows, n) for n in (2 * size, size, size)))
 
     def step(self, t: int, inputs: Tensor, recurrent: Tensor, hidden: Tensor, out: Tensor) -> None:
-        """`next_state` of `training.models.gru`, written to `out` (..., size)."""
+        """`next_state` of `training.models.gru_cell`, written to `out` (..., size)."""
         size = hidden.shape[-1]
         gates, candidate, new = self.gates[t], self.candidates[t], self.recurrent[t]
         torch.add(inputs[..., : 2 * size], recurrent[..., : 2 * size], out=gates).sigmoid_()
