@@ -77,7 +77,7 @@ class Manifest(Strict):
     schema_version: Literal[1] = SCHEMA_VERSION
     graph_version: Literal[1] = Field(GRAPH_VERSION, description="names and axes of the graphs")
     name: str = Field(pattern=NAME_PATTERN)
-    family: Literal["gru", "transformer"]
+    family: str = Field(pattern=NAME_PATTERN, description="of the model, as its recipe names it")
     source_language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
     target_language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
     vocab_size: int = Field(gt=0)

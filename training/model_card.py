@@ -5,11 +5,7 @@ from collections.abc import Iterable, Sequence
 import yaml
 
 from mt.bundle import Manifest
-
-FAMILIES = {
-    "gru": "GRU encoder-decoder, Bahdanau et al. 2015",
-    "transformer": "Transformer, Vaswani et al. 2017",
-}
+from training.models import FAMILIES
 
 
 def model_card(manifest: Manifest) -> str:
@@ -21,7 +17,7 @@ def model_card(manifest: Manifest) -> str:
 def _head(manifest: Manifest) -> str:
     facts = [
         ("translates", f"{manifest.source_language} to {manifest.target_language}"),
-        ("model", FAMILIES[manifest.family]),
+        ("model", FAMILIES[manifest.family].title),
         ("parameters", f"{manifest.parameters:,}"),
         ("vocabulary", f"{manifest.vocab_size:,} subwords, both languages together"),
         ("graphs", f"{', '.join(manifest.graphs)}; {manifest.default_precision} by default"),

@@ -15,6 +15,7 @@ from tests.benchmarks.training_peers.job import Job
 from tests.benchmarks.training_peers.meter import Meter
 from training.batching import Batch, BatchingConfig, collate, updates
 from training.dataset import TokenDataset
+from training.models import ModelConfig
 from training.models.gru import GRUConfig
 from training.models.transformer import TransformerConfig, positional_encoding
 from training.prepare import Prepared
@@ -53,10 +54,11 @@ def random_plan(dataset: TokenDataset, max_tokens: int) -> list[list[int]]:
     return plan
 
 
-def tutorial(config: TransformerConfig | GRUConfig, vocab_size: int) -> nn.Module:
+def tutorial(config: ModelConfig, vocab_size: int) -> nn.Module:
     """A plain model of the same sizes as ours: (source ids, target ids) -> logits."""
     if isinstance(config, GRUConfig):
         return TutorialGRU(config, vocab_size)
+    assert isinstance(config, TransformerConfig)
     return TutorialTransformer(config, vocab_size)
 
 

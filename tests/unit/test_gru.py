@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from tests.tiny_models import GRU_SIZES, tiny_gru
-from training.models import ModelConfig, TransformerConfig, build_model
+from training.models import ModelConfig, build_model
 from training.models.gru import (
     GRU,
     AdditiveAttention,
@@ -18,7 +18,7 @@ from training.models.gru import (
 )
 from training.models.gru_cell import GateNorm, GRUCell
 from training.models.seq2seq import count_parameters
-from training.models.transformer import Transformer
+from training.models.transformer import Transformer, TransformerConfig
 
 SMALL = {"embedding_size": 128, "encoder_size": 160, "decoder_size": 256, "attention_size": 256}
 MEDIUM = {"embedding_size": 256, "encoder_size": 320, "decoder_size": 560, "attention_size": 256}

@@ -1,5 +1,8 @@
 """The graphs of any model, checked by ONNX itself."""
 
+from collections.abc import Callable
+from typing import Any
+
 import onnx
 
 from mt.errors import BundleError, ConfigError
@@ -11,6 +14,11 @@ from training.models.gru import GRU
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
 
+GRAPHS: dict[type[Seq2Seq], Callable[[Any, Ranges, Limits], GraphPair]] = {
+    GRU: gru_graphs,
+    Transformer: transformer_graphs,
+}
+
 
 def build_graphs(model: Seq2Seq, ranges: Ranges, limits: Limits) -> GraphPair:
     """Both graphs of a model; linear layers that have a range compute in 8 bits.
@@ -19,12 +27,11 @@ def build_graphs(model: Seq2Seq, ranges: Ranges, limits: Limits) -> GraphPair:
         ConfigError: a family that has no graphs.
         BundleError: `onnx.checker` finds a graph invalid.
     """
-    if isinstance(model, Transformer):
-        graphs = transformer_graphs(model, ranges, limits)
-    elif isinstance(model, GRU):
-        graphs = gru_graphs(model, ranges, limits)
-    else:
-        raise ConfigError(f"{type(model).__name__} cannot be exported, only Transformer and GRU")
+    build = GRAPHS.get(type(model))
+    if build is None:
+        known = ", ".join(sorted(kind.__name__ for kind in GRAPHS))
+        raise ConfigError(f"{type(model).__name__} cannot be exported yet, only {known}")
+    graphs = build(model, ranges, limits)
     for graph in (graphs.encoder, graphs.step):
         _check(graph)
     return graphs

@@ -12,7 +12,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from mt.config import Strict
 from mt.tokenizer import PAD_ID
 from training.models import recurrence
 from training.models.attentive_recurrence import (
@@ -23,12 +22,13 @@ from training.models.attentive_recurrence import (
     conditional_states,
 )
 from training.models.dropout import Dropout, WordDropout
+from training.models.family import Family, ModelConfig
 from training.models.gru_cell import GRUCell, gate_norm, next_state
 from training.models.recurrence import gru_states, scaled
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
-class GRUConfig(Strict):
+class GRUConfig(ModelConfig):
     """Sizes and choices of a recurrent model."""
 
     family: Literal["gru"] = "gru"
@@ -344,3 +344,6 @@ class GRU(Seq2Seq):
             nn.init.normal_(self.attention.energy, std=self.config.attention_size**-0.5)
         for table in (self.src_embedding, self.tgt_embedding, self.output):
             nn.init.normal_(table.weight, std=self.config.embedding_size**-0.5)
+
+
+FAMILY = Family(GRUConfig, GRU, "GRU encoder-decoder, Bahdanau et al. 2015")

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mt.config import Strict
 from mt.tokenizer import PAD_ID
 from training.models.dropout import Dropout, WordDropout
+from training.models.family import Family, ModelConfig
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
-class TransformerConfig(Strict):
+class TransformerConfig(ModelConfig):
     """Sizes and choices of a Transformer; the paper's are post-norm, ReLU, three-way tying."""
 
     family: Literal["transformer"] = "transformer"
@@ -396,3 +396,6 @@ class Transformer(Seq2Seq):
                 nn.init.zeros_(module.bias)
         for table in (self.src_embedding, self.tgt_embedding, self.output):
             nn.init.normal_(table.weight, std=self.config.d_model**-0.5)
+
+
+FAMILY = Family(TransformerConfig, Transformer, "Transformer, Vaswani et al. 2017")
