@@ -1,13 +1,22 @@
 """How long to train, where, and what to keep; when to stop."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from mt.config import Strict
 from training.precision import Device, Precision
 from training.schedule import PlateauState
+
+LIMITS = {  # settings that end a run, and the figure of the metrics that each bounds
+    "max_updates": "update",
+    "max_minutes": "minutes",
+    "max_cpu_minutes": "cpu_minutes",
+    "max_epochs": "epoch",
+    "max_tokens": "target_tokens",
+}
 
 
 class TrainingConfig(Strict):
@@ -17,7 +26,14 @@ class TrainingConfig(Strict):
     max_minutes: float | None = Field(
         None, gt=0, description="minutes spent on updates, over all sittings, evaluation excluded"
     )
+    max_cpu_minutes: float | None = Field(
+        None, gt=0, description="minutes that processors spent on updates, all threads together"
+    )
     max_epochs: float | None = Field(None, gt=0, description="passes over the training pairs")
+    max_tokens: int | None = Field(None, gt=0, description="target tokens, padding excluded")
+    end_at: Literal["first", "last"] = Field(
+        "first", description="which of several limits ends the run"
+    )
     average: Literal["best", "last"] = Field(
         "best", description="final weights: mean of the best-scored or of the last checkpoints"
     )
@@ -37,6 +53,9 @@ class TrainingConfig(Strict):
         description="processor minutes spent on updates after which a checkpoint is kept for good, "
         "in RUN/milestones: the points of a learning curve",
     )
+    keep_at_tokens: tuple[PositiveInt, ...] = Field(
+        (), description="target tokens after which a checkpoint is kept as well"
+    )
     log_every: int = Field(50, gt=0, description="updates between two lines of metrics")
     max_bad_updates: int = Field(
         10, gt=0, description="updates in a row whose loss or gradient may be infinite or NaN"
@@ -44,9 +63,14 @@ class TrainingConfig(Strict):
 
     @model_validator(mode="after")
     def _is_bounded(self) -> "TrainingConfig":
-        if self.max_updates is None and self.max_minutes is None and self.max_epochs is None:
-            raise ValueError("set at least one of max_updates, max_minutes, max_epochs")
+        if not self.limits():
+            raise ValueError(f"set at least one of {', '.join(LIMITS)}")
         return self
+
+    def limits(self) -> dict[str, float]:
+        """The limits that are set, by their names."""
+        found = {name: getattr(self, name) for name in LIMITS}
+        return {name: limit for name, limit in found.items() if limit is not None}
 
 
 @dataclass
@@ -55,6 +79,13 @@ class Evaluation:
 
     update: int
     bleu: float
+
+
+class Spent(NamedTuple):
+    """What a run has cost."""
+
+    cpu_minutes: float
+    target_tokens: int
 
 
 @dataclass
@@ -85,6 +116,11 @@ class RunState:
         """Epochs done, the running one in part."""
         return self.epoch + self.position / self.per_epoch
 
+    @property
+    def spent(self) -> "Spent":
+        """What milestones count."""
+        return Spent(self.cpu_seconds / 60, self.target_tokens)
+
     def best(self, count: int) -> list[Evaluation]:
         """The best-scored evaluations, best first; of equals the later."""
         return sorted(self.history, key=lambda e: (-e.bleu, -e.update))[:count]
@@ -96,18 +132,32 @@ class RunState:
 
 
 def progress(state: RunState, config: TrainingConfig) -> float:
-    """Share of the budget spent, 0-1; the first limit to be reached counts."""
-    spent = [
-        (state.update, config.max_updates),
-        (state.seconds / 60, config.max_minutes),
-        (state.epochs, config.max_epochs),
-    ]
-    return min(max(done / limit for done, limit in spent if limit), 1.0)
+    """Share of the budget spent, 0-1."""
+    figures = {
+        "update": state.update,
+        "minutes": state.seconds / 60,
+        "cpu_minutes": state.cpu_seconds / 60,
+        "epoch": state.epochs,
+        "target_tokens": state.target_tokens,
+    }
+    return share_spent(figures, config)
 
 
-def passes_milestone(seconds: tuple[float, float], config: TrainingConfig) -> bool:
-    """Whether one of `keep_at_minutes` lies between two readings of `RunState.cpu_seconds`."""
-    return any(seconds[0] < minutes * 60 <= seconds[1] for minutes in config.keep_at_minutes)
+def share_spent(figures: Mapping[str, float], config: TrainingConfig) -> float:
+    """The same of figures as the metrics have them."""
+    limits = config.limits()
+    shares = [figures.get(LIMITS[name], 0) / limit for name, limit in limits.items()]
+    return min(max(shares) if config.end_at == "first" else min(shares), 1.0)
+
+
+def passes_milestone(before: Spent, after: Spent, config: TrainingConfig) -> bool:
+    """Whether one of `keep_at_minutes` or `keep_at_tokens` lies between two readings."""
+    marks = (config.keep_at_minutes, config.keep_at_tokens)
+    return any(
+        low < mark <= high
+        for low, high, kept in zip(before, after, marks, strict=True)
+        for mark in kept
+    )
 
 
 def stop_reason(state: RunState, config: TrainingConfig, patience: int | None) -> str | None:

@@ -116,8 +116,8 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
 
 
 def _budget(recipe: Recipe) -> str:
-    updates = recipe.training.max_updates
-    return f" --set training.max_updates={updates}" if updates else ""
+    limits = recipe.training.limits().items()
+    return "".join(f" --set training.{name}={limit:g}" for name, limit in limits)
 
 
 def _penalty(scored: Scored) -> str:

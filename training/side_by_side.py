@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mt.errors import CheckpointError
+from training.budget import share_spent
 from training.console import Progress, say
 from training.durable_files import write_file
 from training.interrupts import StopRequest
@@ -94,10 +95,4 @@ def _run_share(run: Path, recipe: Recipe) -> float:
         latest = json.loads((run / "metrics.jsonl").read_bytes().splitlines()[-1])
     except (OSError, ValueError, IndexError):
         return 0.0  # not begun, or a line is half written
-    training = recipe.training
-    spent = [
-        (latest["update"], training.max_updates),
-        (latest["epoch"], training.max_epochs),
-        (latest["minutes"], training.max_minutes),
-    ]
-    return min(max(float(done / limit) for done, limit in spent if limit), 1.0)
+    return share_spent(latest, recipe.training)

@@ -75,10 +75,10 @@ def fit(s: Session) -> str | None:
                 bad.read()
                 _save(s)
                 return None
-            updated, before = update_weights(s, step), state.cpu_seconds
+            before, updated = state.spent, update_weights(s, step)
             bad.add(updated)
             seconds = watch.lap(state)
-            if passes_milestone((before, state.cpu_seconds), training):
+            if passes_milestone(before, state.spent, training):
                 _write(s, MILESTONES)
             window.add(updated.loss, updated.norm, updated.tokens, seconds)
             if s.device.type == "cpu" or bar.is_due():
@@ -156,5 +156,6 @@ def _whereabouts(s: Session) -> dict[str, float]:
         "epoch": s.state.epochs,
         "minutes": s.state.seconds / 60,
         "cpu_minutes": s.state.cpu_seconds / 60,
+        "target_tokens": s.state.target_tokens,
         "learning_rate": s.optimizer.param_groups[0]["lr"],
     }

@@ -4,7 +4,15 @@ import pytest
 
 from mt.config import validate
 from mt.errors import ConfigError
-from training.budget import Evaluation, RunState, TrainingConfig, progress, stop_reason
+from training.budget import (
+    Evaluation,
+    RunState,
+    Spent,
+    TrainingConfig,
+    passes_milestone,
+    progress,
+    stop_reason,
+)
 
 
 def state_with(*scores: float, **fields: float) -> RunState:
@@ -13,7 +21,7 @@ def state_with(*scores: float, **fields: float) -> RunState:
 
 
 def test_a_budget_is_required() -> None:
-    with pytest.raises(ConfigError, match="max_updates, max_minutes, max_epochs"):
+    with pytest.raises(ConfigError, match=r"max_updates, .*, max_epochs, max_tokens"):
         validate({}, TrainingConfig, "recipe")
 
 
@@ -23,6 +31,22 @@ def test_the_first_limit_reached_counts() -> None:
     assert progress(state, config) == pytest.approx(0.375)  # 1.5 of 4 epochs
     state.seconds = 60.0
     assert progress(state, config) == 0.5  # one of two minutes
+
+
+def test_the_last_limit_reached_counts_where_asked() -> None:
+    config = TrainingConfig(max_tokens=1000, max_cpu_minutes=2, end_at="last")
+    state = RunState(target_tokens=1500, cpu_seconds=30.0)
+    assert progress(state, config) == 0.25
+    state.cpu_seconds = 120.0
+    assert progress(state, config) == 1.0
+
+
+def test_a_milestone_is_passed_once() -> None:
+    config = TrainingConfig(max_updates=1, keep_at_minutes=[2], keep_at_tokens=[100])
+    before, at, after = Spent(1.9, 99), Spent(1.95, 100), Spent(2.0, 101)
+    assert passes_milestone(before, at, config)  # 100 tokens
+    assert passes_milestone(at, after, config)  # two minutes
+    assert not passes_milestone(after, Spent(2.1, 102), config)
 
 
 def test_progress_never_passes_one() -> None:

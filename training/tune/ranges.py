@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from mt.config import Strict
+from training.budget import LIMITS
 
 _SAME_IN_EVERY_TRIAL = (
     "name",
@@ -15,9 +16,8 @@ _SAME_IN_EVERY_TRIAL = (
     "corpus",
     "evaluation",
     "tune",
-    "training.max_updates",
-    "training.max_minutes",
-    "training.max_epochs",
+    *(f"training.{limit}" for limit in LIMITS),
+    "training.end_at",
     "training.device",
     "training.threads",
     "training.log_every",

@@ -24,7 +24,11 @@ from training.tune.study import RecipeStudy, check_comparable, open_studies
 TRIALS = "trials"
 _SAFE_SHARE = 1 / 3  # of the budget, before a trial may be given up: a fast start is not the goal
 
-_NOT_IN_TRIALS: Settings = {"tune": {}, "training.keep_at_minutes": []}  # checkpoints fill disks
+_NOT_IN_TRIALS: Settings = {  # milestones would fill disks
+    "tune": {},
+    "training.keep_at_minutes": [],
+    "training.keep_at_tokens": [],
+}
 
 
 class _PrunedError(Exception):

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from mt.errors import CheckpointError, ConfigError
+from training.budget import LIMITS
 from training.recipe import Recipe, to_values, with_defaults
 from training.tune.ranges import flat
 from training.tune.sampling import Settings, is_hopeless, propose, space, steps
@@ -167,8 +168,6 @@ def _check_searchable(recipe: Recipe) -> None:
 def _common(recipe: Recipe) -> dict[str, Any]:
     """What trials of two recipes must share: text, budget, and how they are scored."""
     values = to_values(recipe)
-    training = {
-        key: values["training"][key] for key in ("max_updates", "max_minutes", "max_epochs")
-    }
+    training = {key: values["training"][key] for key in (*LIMITS, "end_at")}
     shared = ("corpus", "evaluation")
     return flat({"training": training} | {name: values[name] for name in shared})
