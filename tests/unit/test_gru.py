@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.tiny_models import GRU_SIZES, tiny_gru
 from training.models import ModelConfig, build_model
+from training.models.gate_norm import GateNorm
 from training.models.gru import (
     GRU,
     AdditiveAttention,
@@ -16,9 +17,10 @@ from training.models.gru import (
     GRUConfig,
     reverse_tokens,
 )
-from training.models.gru_cell import GateNorm, GRUCell
+from training.models.gru_cell import GRUCell
 from training.models.seq2seq import count_parameters
-from training.models.transformer import Transformer, TransformerConfig
+from training.models.transformer import Transformer
+from training.models.transformer_config import TransformerConfig
 
 SMALL = {"embedding_size": 128, "encoder_size": 160, "decoder_size": 256, "attention_size": 256}
 MEDIUM = {"embedding_size": 256, "encoder_size": 320, "decoder_size": 560, "attention_size": 256}
@@ -80,7 +82,7 @@ def test_cell_is_pytorchs() -> None:
 
 
 def test_every_gate_is_normalised_by_itself() -> None:
-    norm = GateNorm(6)
+    norm = GateNorm(3, 2)
     with torch.no_grad():
         norm.weight.copy_(torch.tensor([1.0, 1, 1, 1, 2, 2]))
         norm.bias.copy_(torch.tensor([0.0, 0, 0, 0, 0, 5]))

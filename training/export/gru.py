@@ -11,8 +11,9 @@ from torch import nn
 from mt import graph_signature as names
 from training.export.graph import Floats, GraphBuilder, Ranges, array_of
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
+from training.models.gate_norm import GateNorm
 from training.models.gru import GRU, AdditiveAttention, DeepOutput
-from training.models.gru_cell import GateNorm, GRUCell
+from training.models.gru_cell import GRUCell
 
 KEYS, VALUES = names.MEMORY + "keys", names.MEMORY + "values"
 

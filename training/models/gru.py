@@ -23,7 +23,8 @@ from training.models.attentive_recurrence import (
 )
 from training.models.dropout import Dropout, WordDropout
 from training.models.family import Family, ModelConfig
-from training.models.gru_cell import GRUCell, gate_norm, next_state
+from training.models.gate_norm import gate_norm
+from training.models.gru_cell import GRUCell, next_state
 from training.models.recurrence import gru_states, scaled
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
@@ -130,8 +131,8 @@ class Encoder(nn.Module):
         super().__init__()
         size, self.layer_norm = config.encoder_size, config.layer_norm
         self.gru = nn.GRU(config.embedding_size, size, batch_first=True, bidirectional=True)
-        self.input_norm = gate_norm(config.layer_norm, 2, 1, 3 * size)
-        self.hidden_norm = gate_norm(config.layer_norm, 2, 1, 3 * size)
+        self.input_norm = gate_norm(config.layer_norm, 3, size, 2, 1)
+        self.hidden_norm = gate_norm(config.layer_norm, 3, size, 2, 1)
         self.state_dropout = Dropout(config.dropout_state)
         self.dropout = dropout_of(config.dropout_output, config)
 
