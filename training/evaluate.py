@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import Field
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
 
 from mt.beam_search import SearchOptions, search
 from mt.bundle import Score
@@ -56,6 +57,15 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str], test_set: str = "
         ValueError: lengths differ, or there is nothing to score.
     """
     return _score("chrF2", CHRF(), hypotheses, references, test_set)
+
+
+def ter(hypotheses: Sequence[str], references: Sequence[str], test_set: str = "") -> Score:
+    """Translation edit rate in per cent, less is better, of lower-cased text (sacreBLEU).
+
+    Raises:
+        ValueError: lengths differ, or there is nothing to score.
+    """
+    return _score("TER", TER(), hypotheses, references, test_set)
 
 
 def lowercased_tokenised_bleu(
@@ -173,7 +183,11 @@ def _cut(ids: list[int]) -> list[int]:
 
 
 def _score(
-    name: str, metric: BLEU | CHRF, hypotheses: Sequence[str], references: Sequence[str], test: str
+    name: str,
+    metric: BLEU | CHRF | TER,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    test: str,
 ) -> Score:
     """The one place that knows sacreBLEU wants a list of reference *sets*."""
     if len(hypotheses) != len(references) or not hypotheses:
