@@ -9,6 +9,7 @@ import torch
 from mt.stepper import Rows
 from mt.tokenizer import BOS_ID, EOS_ID
 from tests.tiny_models import tiny_gru, tiny_transformer
+from tests.tiny_recurrent import UNEVEN, tiny_recurrent
 from training.models.seq2seq import Seq2Seq
 from training.stepper import TorchStepper
 
@@ -19,8 +20,12 @@ FAMILIES: dict[str, Build] = {
     "transformer": lambda seed: tiny_transformer(seed, norm="pre", tie_embeddings="none"),
     "gru": tiny_gru,
     "gru-layer-norm": lambda seed: tiny_gru(seed, layer_norm=True),
+    "recurrent": tiny_recurrent,
+    "recurrent-no-attention": lambda seed: tiny_recurrent(
+        seed, cell="gru", attention="none", decoder_layers=2, **UNEVEN
+    ),
 }
-both_families = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
+every_family = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
 MAX_LENGTH = 12
 SOURCES = [[4, 9, 3], [5, 6, 7, 8, 9, 10, 3], [3], [11, 12, 13, 14, 3], [7, 7, 7, 3]]
 
@@ -54,7 +59,7 @@ def greedy_by_stepper(stepper: TorchStepper, sources: list[list[int]]) -> list[l
     return [written[slot] for slot in slots]
 
 
-@both_families
+@every_family
 def test_greedy_equals_argmax_of_full_forwards(build: Build) -> None:
     lengths = set()
     for seed in range(4):
@@ -67,7 +72,7 @@ def test_greedy_equals_argmax_of_full_forwards(build: Build) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@both_families
+@every_family
 def test_a_cuda_device_writes_what_a_cpu_writes(build: Build) -> None:
     on_cpu = greedy_by_stepper(TorchStepper(build(0)), SOURCES)
     assert greedy_by_stepper(TorchStepper(build(0), device="cuda"), SOURCES) == on_cpu
