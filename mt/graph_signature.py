@@ -32,8 +32,9 @@ A state with an axis named `past_len` is a *cache* (entries, ..., past_len, d): 
 by `parents` and appends one entry on the right, so a hypothesis younger than its neighbours has
 padding on the left, which `positions` tells apart; a new hypothesis may name any entry. Every
 other state is *replaced* (entries, ...): a runtime puts the `start.*` rows of new sentences behind
-the entries of the last step and lets `parents` point there. A graph has states of one kind only.
-A graph leaves out the inputs it has no use for.
+the entries of the last step and lets `parents` point there; where a graph has states of both kinds,
+their caches get as many empty entries behind theirs. A graph leaves out the inputs it has no use
+for.
 """
 
 SRC_IDS = "src_ids"

@@ -24,7 +24,7 @@ class DecoderState:
         """Start without entries; of the step graph's `inputs` only the states count."""
         states = {name: axes for name, axes in inputs.items() if name.startswith(STATE)}
         self._length_axes = {n: a.index(PAST_LEN) for n, a in states.items() if PAST_LEN in a}
-        # A cache is gathered even when all hypotheses are new, so it has one entry of length 0.
+        # A cache is gathered even when all hypotheses are new, so there is one entry of length 0.
         entries = 1 if self._length_axes else 0
         self.tensors: dict[str, Floats] = {
             name: np.zeros(
@@ -32,11 +32,12 @@ class DecoderState:
             )
             for name, axes in states.items()
         }
+        self._replaced = [name for name in states if name not in self._length_axes]
 
     @property
     def start_names(self) -> list[str]:
         """The encoder's outputs that states start from; caches start empty."""
-        return [] if self._length_axes else [name.replace(STATE, START, 1) for name in self.tensors]
+        return [name.replace(STATE, START, 1) for name in self._replaced]
 
     @property
     def next_names(self) -> list[str]:
@@ -48,12 +49,14 @@ class DecoderState:
 
         starts: for each its sentence's first states, (1, ...) each, by the names of `start_names`.
         """
-        if self._length_axes or not starts:
-            return np.zeros(len(starts), np.int64)
+        if not self._replaced or not starts:
+            return np.zeros(len(starts), np.int64)  # a cache is masked where nothing was written
         n_entries = len(next(iter(self.tensors.values())))
-        for state, start in zip(self.tensors, self.start_names, strict=True):
-            rows = [self.tensors[state], *(first[start] for first in starts)]
-            self.tensors[state] = np.concatenate(rows)
+        for name in self._length_axes:
+            self.tensors[name] = _longer(self.tensors[name], len(starts))
+        for name, start in zip(self._replaced, self.start_names, strict=True):
+            rows = [self.tensors[name], *(first[start] for first in starts)]
+            self.tensors[name] = np.concatenate(rows)
         return np.arange(n_entries, n_entries + len(starts))
 
     def trim(self, longest: int) -> None:
@@ -69,3 +72,8 @@ class DecoderState:
         """Take over what a step computed."""
         for state, following in zip(self.tensors, self.next_names, strict=True):
             self.tensors[state] = outputs[following]
+
+
+def _longer(cache: Floats, n_entries: int) -> Floats:
+    """A cache with so many more entries, of zeros."""
+    return np.pad(cache, [(0, n_entries), *[(0, 0)] * (cache.ndim - 1)])

@@ -6,7 +6,8 @@ import torch
 
 from training.models.gru import GRU, GRUConfig
 from training.models.seq2seq import Seq2Seq
-from training.models.transformer import Transformer, TransformerConfig
+from training.models.transformer import Transformer
+from training.models.transformer_config import TransformerConfig
 
 Model = TypeVar("Model", bound=Seq2Seq)
 
@@ -16,6 +17,13 @@ TRANSFORMER_SIZES = {
     "d_model": 16,
     "n_heads": 2,
     "d_ff": 24,
+}
+TRANSFORMER_VARIANTS: dict[str, dict[str, Any]] = {
+    "learned": {"positions": "learned", "max_positions": 6},
+    "relative": {"positions": "relative", "max_distance": 3},
+    "rotary": {"positions": "rotary", "norm": "pre", "norm_type": "rms"},
+    "recurrent": {"positions": "recurrent"},
+    "no-positions": {"positions": "none", "activation": "swiglu"},
 }
 GRU_SIZES = {"embedding_size": 10, "encoder_size": 6, "decoder_size": 14, "attention_size": 8}
 

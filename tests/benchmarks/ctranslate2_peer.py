@@ -14,12 +14,9 @@ import torch
 from torch import nn
 
 from tests.benchmarks.contestants import VOCAB_SIZE, Load
-from training.models.transformer import (
-    DecoderLayer,
-    EncoderLayer,
-    Transformer,
-    positional_encoding,
-)
+from training.models.positions import positional_encoding
+from training.models.transformer import Transformer
+from training.models.transformer_layers import DecoderLayer, EncoderLayer
 
 try:
     import ctranslate2
@@ -88,8 +85,8 @@ def _specification(model: Transformer) -> Any:
     spec.encoder.embeddings[0].weight = table
     spec.decoder.embeddings.weight = spec.decoder.projection.weight = table
     if config.norm == "pre":
-        _norm(spec.encoder.layer_norm, cast(nn.LayerNorm, model.encoder.norm))
-        _norm(spec.decoder.layer_norm, cast(nn.LayerNorm, model.decoder.norm))
+        _norm(spec.encoder.layer_norm, model.encoder.norm)
+        _norm(spec.decoder.layer_norm, model.decoder.norm)
     for target, layer in zip(spec.encoder.layer, model.encoder.layers, strict=True):
         _layer(target, cast(EncoderLayer, layer))
     for target, layer in zip(spec.decoder.layer, model.decoder.layers, strict=True):
@@ -124,7 +121,8 @@ def _linear(target: Any, linear: nn.Linear) -> None:
     target.weight, target.bias = _array(linear.weight), _array(linear.bias)
 
 
-def _norm(target: Any, norm: nn.LayerNorm) -> None:
+def _norm(target: Any, norm: nn.Module) -> None:
+    assert isinstance(norm, nn.LayerNorm)
     target.gamma, target.beta = _array(norm.weight), _array(norm.bias)
 
 

@@ -17,7 +17,8 @@ from training.batching import Batch, BatchingConfig, collate, updates
 from training.dataset import TokenDataset
 from training.models import ModelConfig
 from training.models.gru import GRUConfig
-from training.models.transformer import TransformerConfig, positional_encoding
+from training.models.positions import positional_encoding
+from training.models.transformer_config import TransformerConfig
 from training.prepare import Prepared
 
 

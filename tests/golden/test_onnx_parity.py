@@ -1,6 +1,7 @@
 """The ONNX graphs, cached and batched, translate token for token as the models in PyTorch."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from mt.stepper import Rows, Stepper
 from mt.tokenizer import BOS_ID, EOS_ID
 from serving.onnx_stepper import open_stepper
 from tests.tiny_bundle import TOKENIZER, VOCAB_SIZE, random_sources, write_tiny_bundle
-from tests.tiny_models import tiny_gru, tiny_transformer
+from tests.tiny_models import TRANSFORMER_VARIANTS, tiny_gru, tiny_transformer
 from training.models.gru import GRU, GRUConfig
 from training.models.seq2seq import Seq2Seq
-from training.models.transformer import Transformer, TransformerConfig
+from training.models.transformer import Transformer
+from training.models.transformer_config import TransformerConfig
 from training.stepper import TorchStepper
 
 Pair = tuple[Stepper, Stepper]
@@ -38,6 +40,7 @@ MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "uneven": lambda: transformer(
         encoder_layers=3, decoder_layers=1, n_heads=4, tie_embeddings="two-way"
     ),
+    **{name: partial(transformer, **changes) for name, changes in TRANSFORMER_VARIANTS.items()},
     "gru": gru,
     "gru-untied": lambda: gru(tie_embeddings="none"),
     "gru-no-attention": lambda: gru(attention="none"),

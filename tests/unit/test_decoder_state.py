@@ -27,6 +27,18 @@ def test_new_sentences_stand_behind_the_old_entries() -> None:
     assert state.tensors["state.context"].tolist() == [[1], [2], [1]]
 
 
+def test_caches_beside_replaced_states_get_entries_with_them() -> None:
+    state = DecoderState(CACHE | {"state.hidden": ["entries", 2]})
+    assert state.start_names == ["start.hidden"]
+    assert state.begin([first_states(1), first_states(2)]).tolist() == [1, 2]  # entry 0 is no one's
+    assert state.tensors["state.keys"].shape == (3, 2, 0, 3)
+    written = np.ones((2, 2, 1, 3), np.float32)
+    state.replace({"next.keys": written, "next.hidden": np.ones((2, 2), np.float32)})
+    assert state.begin([first_states(3)]).tolist() == [2]
+    assert state.tensors["state.hidden"].tolist() == [[1, 1], [1, 1], [3, 3]]
+    assert state.tensors["state.keys"][:, 0, 0, 0].tolist() == [1, 1, 0]
+
+
 def first_states(value: float) -> dict[str, Floats]:
     shapes = {"start.hidden": (1, 2), "start.context": (1, 1)}
     return {name: np.full(shape, value, np.float32) for name, shape in shapes.items()}

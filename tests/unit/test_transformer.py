@@ -8,18 +8,12 @@ from pydantic import ValidationError
 from torch import nn
 
 from tests.tiny_models import tiny_transformer
+from training.models.attention import attend, attention_weights, merge_heads, split_heads
+from training.models.positions import positional_encoding
 from training.models.seq2seq import count_parameters
-from training.models.transformer import (
-    FeedForward,
-    Residual,
-    Transformer,
-    TransformerConfig,
-    attend,
-    attention_weights,
-    merge_heads,
-    positional_encoding,
-    split_heads,
-)
+from training.models.transformer import Transformer
+from training.models.transformer_config import TransformerConfig
+from training.models.transformer_layers import FeedForward, Residual
 
 SMALL = {"encoder_layers": 4, "decoder_layers": 4, "d_model": 128, "n_heads": 4, "d_ff": 256}
 MEDIUM = {"encoder_layers": 3, "decoder_layers": 3, "d_model": 256, "n_heads": 4, "d_ff": 1024}
@@ -70,9 +64,9 @@ def test_no_table_bounds_the_positions() -> None:
 def test_embeddings_are_scaled_before_positions_are_added() -> None:
     model = tiny_transformer()
     ids, positions = torch.tensor([[7]]), torch.tensor([0])
-    embedded = model.embed(model.src_embedding, ids, positions)[0, 0]
+    embedded, _ = model.embed(model.src_embedding, model.src_positions, ids, positions)
     expected = 4 * model.src_embedding.weight[7] + torch.tensor([0.0, 1.0] * 8)  # sqrt(16) = 4
-    torch.testing.assert_close(embedded, expected)
+    torch.testing.assert_close(embedded[0, 0], expected)
 
 
 def test_attention_by_hand() -> None:
@@ -125,6 +119,26 @@ def test_feed_forward_by_hand(activation: str, expected: float) -> None:
         layer.outer.bias.zero_()
         # inner gives 2 and -1: ReLU keeps 2; GELU x * Phi(x) keeps 2 * 0.977 and -1 * 0.159
         assert layer(torch.tensor([1.0, 1.0]))[0].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_gated_feed_forward_by_hand() -> None:
+    layer = FeedForward(TransformerConfig(**TWO | {"d_ff": 1}, activation="swiglu"))
+    with torch.no_grad():
+        layer.inner.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))  # gate, then value
+        layer.outer.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        for linear in (layer.inner, layer.outer):
+            linear.bias.zero_()
+        # gate 2, value 3: SiLU(2) = 2 / (1 + e^-2)
+        found = layer(torch.tensor([1.0, 1.0]))[0].item()
+    assert found == pytest.approx(3 * 2 / (1 + math.exp(-2)))
+
+
+def test_rms_norm_neither_centres_nor_shifts() -> None:
+    around = Residual(TransformerConfig(**TWO, norm_type="rms", dropout=0.0))
+    found = around.leave(torch.tensor([3.0, 1.0]), torch.tensor([0.0, 3.0]))
+    mean_square = (9 + 16) / 2
+    torch.testing.assert_close(found, torch.tensor([3.0, 4.0]) / math.sqrt(mean_square))
+    assert [name for name, _ in around.named_parameters()] == ["norm.weight"]
 
 
 def test_norm_stands_before_or_after_the_sum() -> None:

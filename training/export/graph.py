@@ -131,10 +131,22 @@ class GraphBuilder:
             return self._linear_int8(x, self._ranges[layers[0]], weight, bias)
         return self.op("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
 
-    def layer_norm(self, x: str, layer: nn.LayerNorm) -> str:
-        """Layer normalisation over the last axis."""
-        weight, bias = self.weight(layer.weight), self.weight(layer.bias)
-        return self.op("LayerNormalization", x, weight, bias, epsilon=layer.eps, axis=-1)
+    def norm(self, x: str, layer: nn.Module) -> str:
+        """Layer or RMS normalisation over the last axis; x as it is for an identity."""
+        if isinstance(layer, nn.LayerNorm):
+            weight, bias = self.weight(layer.weight), self.weight(layer.bias)
+            return self.op("LayerNormalization", x, weight, bias, epsilon=layer.eps, axis=-1)
+        if isinstance(layer, nn.RMSNorm):
+            return self._rms_norm(x, layer)
+        return x
+
+    def _rms_norm(self, x: str, layer: nn.RMSNorm) -> str:
+        """Zhang and Sennrich 2019, equation 4; ONNX Runtime knows the pattern and fuses it."""
+        square = self.op("Pow", x, self.constant(2, np.float32))
+        mean = self.op("ReduceMean", square, self.constant([-1]))
+        mean = self.op("Add", mean, self.constant(layer.eps or 0.0, np.float32))
+        normal = self.op("Div", x, self.op("Sqrt", mean))
+        return self.op("Mul", normal, self.weight(layer.weight))
 
     def model(self) -> onnx.ModelProto:
         """The finished graph."""

@@ -101,7 +101,7 @@ class _Cells:
     def cell(self, hidden: str, inputs: str) -> str:
         """The next state of both directions (2, batch, size)."""
         recurrent = self.project(hidden, "hh", self.encoder.hidden_norm)
-        return _next_state(self.graph, inputs, recurrent, hidden, self.size)
+        return next_state(self.graph, inputs, recurrent, hidden, self.size)
 
     def project(self, x: str, name: str, norm: nn.Module) -> str:
         """(2, n, d_in) by each direction's weights -> (2, n, 3 * size)."""
@@ -130,7 +130,7 @@ class _Cells:
         return graph.op("Concat", forth, back, axis=1)
 
 
-def _next_state(
+def next_state(
     graph: GraphBuilder, inputs: str, recurrent: str, hidden: str, size: int, name: str = ""
 ) -> str:
     """One gated recurrent unit (..., size), appendix A.1.1, as in `training.models.gru`."""
@@ -233,7 +233,7 @@ class _Step:
         inputs = _gate_norm(self.graph, self.graph.linear(x, cell.input), cell.input_norm)
         recurrent = self.graph.linear(hidden, cell.hidden)
         recurrent = _gate_norm(self.graph, recurrent, cell.hidden_norm)
-        return _next_state(self.graph, inputs, recurrent, hidden, cell.hidden.in_features, name)
+        return next_state(self.graph, inputs, recurrent, hidden, cell.hidden.in_features, name)
 
     def context(self, hidden: str) -> str:
         """What the decoder reads of the source (cells, both): by attention, or fixed."""

@@ -5,28 +5,23 @@ its bias inside; sentences come apart only where they attend.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import cast
 
 import numpy as np
 import onnx
-import torch
-from torch import nn
 
 from mt import graph_signature as names
-from training.export.graph import MICROSOFT, Axes, GraphBuilder, Ranges
+from training.export.graph import MICROSOFT, Axes, Ranges
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
-from training.models.transformer import (
-    CrossAttention,
-    DecoderLayer,
-    EncoderLayer,
-    FeedForward,
-    Residual,
-    SelfAttention,
-    Transformer,
-    positional_encoding,
-)
+from training.export.transformer_parts import Parts
+from training.models.attention import CrossAttention, SelfAttention
+from training.models.positions import RecurrentPositions, RelativePositions
+from training.models.transformer import Transformer
+from training.models.transformer_layers import DecoderLayer, EncoderLayer
+
+READ = "read"  # the state of recurrent positions
 
 
 def transformer_graphs(model: Transformer, ranges: Ranges, limits: Limits) -> GraphPair:
@@ -34,69 +29,85 @@ def transformer_graphs(model: Transformer, ranges: Ranges, limits: Limits) -> Gr
     return GraphPair(_Encoder(model, ranges, limits).build(), _Step(model, ranges, limits).build())
 
 
-class _Part:
-    """What encoder and decoder have in common: embeddings, residuals, feed-forward layers."""
-
-    def __init__(self, name: str, model: Transformer, ranges: Ranges, max_positions: int) -> None:
-        self.graph, self.model, self.config = GraphBuilder(name, ranges), model, model.config
-        encodings = positional_encoding(torch.arange(max_positions), self.config.d_model)
-        self.encodings = self.graph.weight(encodings)  # (max_positions, d_model)
-
-    def embed(self, embedding: nn.Embedding, ids: str, encodings: str) -> str:
-        """Embed ids (...) and add position encodings (..., d_model), sections 3.4 and 3.5."""
-        found = self.graph.op("Gather", self.graph.weight(embedding.weight), ids)
-        factor = self.graph.constant(math.sqrt(self.config.d_model), np.float32)
-        return self.graph.op("Add", self.graph.op("Mul", found, factor), encodings)
-
-    def residual(self, around: Residual, x: str, sublayer: Callable[[str], str]) -> str:
-        """Pass x (n, d_model) through a sub-layer, with its addition and norm, section 3.1."""
-        y = sublayer(self.graph.layer_norm(x, around.norm) if around.pre else x)
-        total = self.graph.op("Add", x, y)
-        return total if around.pre else self.graph.layer_norm(total, around.norm)
-
-    def feed_forward(self, layer: FeedForward, x: str) -> str:
-        """(n, d_model) -> the same shape, section 3.3."""
-        activation = "Relu" if self.config.activation == "relu" else "Gelu"
-        inner = self.graph.op(activation, self.graph.linear(x, layer.inner))
-        return self.graph.linear(inner, layer.outer)
-
-    def final_norm(self, norm: nn.Module, x: str) -> str:
-        """A pre-norm stack ends with one, a post-norm stack with an identity."""
-        return self.graph.layer_norm(x, norm) if isinstance(norm, nn.LayerNorm) else x
-
-
-class _Encoder(_Part):
+class _Encoder(Parts):
     """src_ids -> the cross-attention keys and values of every decoder layer."""
 
     def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("encoder", model, ranges, limits.max_positions)
-        src_ids, src_mask = source(self.graph)
-        self.mask = self.graph.op("Cast", src_mask, to=onnx.TensorProto.INT32)
-        self.src_ids, self.shape = src_ids, self.graph.op("Shape", src_ids)  # batch, src_len
+        super().__init__("encoder", model.config, ranges, limits.max_positions)
+        self.model = model
+        self.src_ids, self.src_mask = source(self.graph)
+        self.mask = self.graph.op("Cast", self.src_mask, to=onnx.TensorProto.INT32)
+        self.shape = self.graph.op("Shape", self.src_ids)  # batch, src_len
 
     def build(self) -> onnx.ModelProto:
         graph, model = self.graph, self.model
-        zero, length = graph.constant([0]), graph.size(self.src_ids, 1)
-        encodings = graph.op("Slice", self.encodings, zero, length, zero)
-        embedded = self.embed(model.src_embedding, self.src_ids, encodings)
-        x = graph.reshape(embedded, -1, self.config.d_model)
+        embedded = self.embed(model.src_embedding, self.src_ids)
+        x = graph.reshape(self.add_positions(embedded), -1, self.config.d_model)
         for layer in cast(Iterable[EncoderLayer], model.encoder.layers):
             attention = partial(self.self_attention, layer.self_attention)
             x = self.residual(layer.self_attention_residual, x, attention)
             feed_forward = partial(self.feed_forward, layer.feed_forward)
             x = self.residual(layer.feed_forward_residual, x, feed_forward)
-        self.keys_values(self.final_norm(model.encoder.norm, x))
+        self.keys_values(graph.norm(x, model.encoder.norm))
         return graph.model()
+
+    def add_positions(self, x: str) -> str:
+        """Where each token of x (batch, src_len, d_model) stands, as far as x says so."""
+        graph, places = self.graph, self.model.src_positions
+        if isinstance(places, RecurrentPositions):
+
+            def step(state: str, word: str) -> str:
+                return self.read(places, word, state)
+
+            return graph.op("Add", x, graph.scan(step, self.first_state(), x, axis=1))
+        table = self.encodings(places)
+        if table is None:
+            return x
+        zero, length = graph.constant([0]), graph.size(self.src_ids, 1)
+        return graph.op("Add", x, graph.op("Slice", table, zero, length, zero))
+
+    def first_state(self) -> str:
+        """Zeros (batch, d_model), from which both sides' recurrent positions start."""
+        graph, d_model = self.graph, self.config.d_model
+        shape = graph.op("Concat", graph.size(self.src_ids, 0), graph.constant([d_model]), axis=0)
+        start = graph.op("ConstantOfShape", shape, name=names.START + READ)
+        graph.output(start, np.float32, ["batch", d_model])
+        return start
 
     def self_attention(self, layer: SelfAttention, x: str) -> str:
         """(batch * src_len, d_model) -> the same shape, sections 3.2.2 and 3.2.3."""
         graph = self.graph
         qkv = graph.reshape(graph.linear(x, layer.qkv), self.shape, 3 * self.config.d_model)
-        parts = graph.ops("Split", qkv, outputs=3, axis=2, num_outputs=3)
-        context = graph.op(
-            "MultiHeadAttention", *parts, "", self.mask, domain=MICROSOFT, num_heads=layer.n_heads
-        )
+        query, keys, values = graph.ops("Split", qkv, outputs=3, axis=2, num_outputs=3)
+        if layer.is_rotary:
+            start = graph.constant([0])
+            query, keys = self.rotate(query, start), self.rotate(keys, start)
+        if layer.relative is not None:
+            heads = [self.heads(part, self.shape) for part in (query, keys, values)]
+            rows = self.rows(layer.relative, self.distances())
+            context = self.attend_by_distance(layer.relative, heads, self.unseen(), rows)
+        else:
+            context = graph.op(
+                "MultiHeadAttention",
+                *(query, keys, values, "", self.mask),
+                domain=MICROSOFT,
+                num_heads=layer.n_heads,
+            )
         return graph.linear(graph.reshape(context, -1, self.config.d_model), layer.output)
+
+    def distances(self) -> str:
+        """Of every key from every query (src_len, src_len)."""
+        graph = self.graph
+        length = graph.op("Squeeze", graph.size(self.src_ids, 1))
+        places = graph.op("Range", graph.constant(0), length, graph.constant(1))
+        return graph.op("Sub", places, graph.op("Unsqueeze", places, graph.constant([1])))
+
+    def unseen(self) -> str:
+        """(batch, 1, 1, src_len): 0 at tokens, -inf at padding."""
+        graph = self.graph
+        mask = graph.op("Unsqueeze", self.src_mask, graph.constant([1, 2]))
+        zero, lowest = graph.constant(0, np.float32), graph.constant(-np.inf, np.float32)
+        return graph.op("Where", mask, zero, lowest)
 
     def keys_values(self, x: str) -> None:
         """Project encoder states for all decoder layers at once and hand them out."""
@@ -112,14 +123,13 @@ class _Encoder(_Part):
             graph.output(name, np.float32, ["batch", n_heads, names.SRC_LEN, d_head])
 
 
-class _Step(_Part):
+class _Step(Parts):
     """One decoding step: caches are reordered, grow by one entry, and are attended to."""
 
     def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("step", model, ranges, limits.max_positions)
-        graph, self.limits = self.graph, limits
-        self.n_heads = model.config.n_heads
-        self.d_head = model.config.d_model // self.n_heads
+        super().__init__("step", model.config, ranges, limits.max_positions)
+        graph, self.model, self.limits = self.graph, model, limits
+        self.n_heads, self.d_head = model.config.n_heads, model.config.d_head
         self.last_ids = step_input(graph, names.LAST_IDS)
         self.positions = graph.reshape(step_input(graph, names.POSITIONS), -1)  # (cells)
         self.parents = step_input(graph, names.PARENTS)
@@ -134,8 +144,8 @@ class _Step(_Part):
         caches = [self.cache(name) for name in cache_names(n_layers)]
         memory = [self.memory(name) for name in memory_names(n_layers)]
         self.written = self.written_bias(caches[0])
-        encodings = graph.op("Gather", self.encodings, self.positions)
-        x = self.embed(model.tgt_embedding, graph.reshape(self.last_ids, -1), encodings)
+        embedded = self.embed(model.tgt_embedding, graph.reshape(self.last_ids, -1))
+        x = self.add_positions(embedded)
         for i, layer in enumerate(cast(Iterable[DecoderLayer], model.decoder.layers)):
             attention = partial(self.self_attention, layer.self_attention, i, caches[2 * i :])
             x = self.residual(layer.self_attention_residual, x, attention)
@@ -144,9 +154,22 @@ class _Step(_Part):
             feed_forward = partial(self.feed_forward, layer.feed_forward)
             x = self.residual(layer.feed_forward_residual, x, feed_forward)
         self.attention_weights(memory[-2])
-        hidden = self.final_norm(model.decoder.norm, x)
+        hidden = graph.norm(x, model.decoder.norm)
         choose_best(graph, hidden, self.live, model.output, self.limits.never_emitted)
         return graph.model()
+
+    def add_positions(self, x: str) -> str:
+        """Where each cell of x (cells, d_model) stands, as far as x says so."""
+        graph, places = self.graph, self.model.tgt_positions
+        if isinstance(places, RecurrentPositions):
+            axes: Axes = ["entries", self.config.d_model]
+            before = graph.input(names.STATE + READ, np.float32, axes)
+            before = graph.op("Gather", before, self.parents)
+            read = self.read(places, x, before, name=names.NEXT + READ)
+            graph.output(read, np.float32, ["cells", self.config.d_model])
+            return graph.op("Add", x, read)
+        table = self.encodings(places)
+        return x if table is None else graph.op("Add", x, graph.op("Gather", table, self.positions))
 
     def cache(self, name: str) -> str:
         """Declare a cache and its new value; returns the entries each cell continues."""
@@ -179,16 +202,38 @@ class _Step(_Part):
         """(cells, d_model) -> the same shape: each cell over its own cache, section 3.2.3."""
         graph = self.graph
         qkv = graph.reshape(graph.linear(x, layer.qkv), -1, 1, 3 * self.config.d_model)
-        parts = graph.ops("Split", qkv, outputs=3, axis=2, num_outputs=3)
+        query, keys, values = graph.ops("Split", qkv, outputs=3, axis=2, num_outputs=3)
         grown = [names.NEXT + name for name in cache_names(i + 1)[-2:]]
-        context, *_ = graph.ops(
-            "MultiHeadAttention",
-            *(*parts, "", "", self.written, *caches[:2]),
-            names=[f"self_context_{i}", *grown],
-            domain=MICROSOFT,
-            num_heads=self.n_heads,
-        )
+        if layer.is_rotary:
+            place = graph.reshape(self.positions, -1, 1)  # cells, 1
+            query, keys = self.rotate(query, place), self.rotate(keys, place)
+        if layer.relative is not None:
+            context = self.by_distance(layer.relative, (query, keys, values), caches, grown)
+        else:
+            context, *_ = graph.ops(
+                "MultiHeadAttention",
+                *(query, keys, values, "", "", self.written, *caches[:2]),
+                names=[f"self_context_{i}", *grown],
+                domain=MICROSOFT,
+                num_heads=self.n_heads,
+            )
         return graph.linear(graph.reshape(context, -1, self.config.d_model), layer.output)
+
+    def by_distance(
+        self, relative: RelativePositions, qkv: tuple[str, ...], caches: list[str], grown: list[str]
+    ) -> str:
+        """Context (cells, d_model) of relative positions; caches, grown by one, get these names."""
+        graph = self.graph
+        query, *new = (self.heads(x, graph.op("Shape", x, end=2)) for x in qkv)
+        keys, values = (
+            graph.op("Concat", old, one, axis=2, name=name)
+            for old, one, name in zip(caches, new, grown, strict=False)
+        )
+        newest = graph.op("Sub", graph.op("Squeeze", graph.size(keys, 2)), graph.constant(1))
+        first = graph.op("Neg", newest)
+        distances = graph.op("Range", first, graph.constant(1), graph.constant(1))
+        rows = self.rows(relative, graph.op("Unsqueeze", distances, graph.constant([0])))
+        return self.attend_by_distance(relative, (query, keys, values), self.written, rows)
 
     def cross_attention(self, layer: CrossAttention, memory: list[str], x: str) -> str:
         """(cells, d_model) -> the same shape: the cells of a sentence are its queries."""

@@ -1,0 +1,121 @@
+"""Parts of the graphs of attending layers; the mirror of `training.models.transformer_layers`.
+
+All positions stand in one axis, (n, d_model), so that every linear layer is one matrix product with
+its bias inside; sentences come apart only where they attend.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from training.export.graph import MICROSOFT, GraphBuilder, Ranges
+from training.export.gru import next_state
+from training.models.positions import (
+    InputPositions,
+    LearnedPositions,
+    RecurrentPositions,
+    RelativePositions,
+    Sinusoids,
+    positional_encoding,
+)
+from training.models.transformer_config import StackConfig
+from training.models.transformer_layers import FeedForward, Residual
+
+ACTIVATIONS = {"relu": "Relu", "gelu": "Gelu"}
+
+
+class Parts:
+    """A graph being written, and what encoder and decoder have in common."""
+
+    def __init__(self, name: str, config: StackConfig, ranges: Ranges, max_positions: int) -> None:
+        """Start an empty graph; tables of positions get so many rows."""
+        self.graph, self.config = GraphBuilder(name, ranges), config
+        self.places = torch.arange(max_positions)
+
+    def embed(self, embedding: nn.Embedding, ids: str) -> str:
+        """Embed ids (...) -> (..., d_model), section 3.4."""
+        found = self.graph.op("Gather", self.graph.weight(embedding.weight), ids)
+        factor = self.graph.constant(math.sqrt(self.config.d_model), np.float32)
+        return self.graph.op("Mul", found, factor)
+
+    def encodings(self, places: InputPositions) -> str | None:
+        """What is added at each position (max_positions, d_model), where that is a table."""
+        if isinstance(places, Sinusoids):
+            return self.graph.weight(positional_encoding(self.places, self.config.d_model))
+        if isinstance(places, LearnedPositions):
+            last = places.table.num_embeddings - 1
+            return self.graph.weight(places.table.weight[self.places.clamp(max=last)])
+        return None
+
+    def residual(self, around: Residual, x: str, sublayer: Callable[[str], str]) -> str:
+        """Pass x (n, d_model) through a sub-layer, with its addition and norm, section 3.1."""
+        y = sublayer(self.graph.norm(x, around.norm) if around.pre else x)
+        total = self.graph.op("Add", x, y)
+        return total if around.pre else self.graph.norm(total, around.norm)
+
+    def feed_forward(self, layer: FeedForward, x: str) -> str:
+        """(n, d_model) -> the same shape, section 3.3."""
+        graph, inner = self.graph, self.graph.linear(x, layer.inner)
+        if self.config.activation == "swiglu":
+            gate, value = graph.ops("Split", inner, outputs=2, axis=1, num_outputs=2)
+            gate = graph.op("Mul", gate, graph.op("Sigmoid", gate))
+            return graph.linear(graph.op("Mul", gate, value), layer.outer)
+        return graph.linear(graph.op(ACTIVATIONS[self.config.activation], inner), layer.outer)
+
+    def read(self, places: RecurrentPositions, x: str, state: str, name: str = "") -> str:
+        """One step of the input layer's GRU: the state (n, d_model) after x (n, d_model)."""
+        graph, gru = self.graph, places.gru
+        inputs, recurrent = (
+            graph.op(
+                "Gemm",
+                value,
+                graph.weight(gru.get_parameter(f"weight_{side}_l0")),
+                graph.weight(gru.get_parameter(f"bias_{side}_l0")),
+                transB=1,
+            )
+            for value, side in ((x, "ih"), (state, "hh"))
+        )
+        return next_state(graph, inputs, recurrent, state, gru.hidden_size, name)
+
+    def rotate(self, x: str, positions: str) -> str:
+        """Turn x (batch, length, d_model) by its positions (batch, length) or from (1) on."""
+        half = self.config.d_head // 2
+        rate = torch.exp(torch.arange(half) * (-math.log(10000.0) / half))
+        angles = self.places.unsqueeze(1) * rate  # (max_positions, half)
+        tables = self.graph.weight(angles.cos()), self.graph.weight(angles.sin())
+        return self.graph.op("RotaryEmbedding", x, positions, *tables, domain=MICROSOFT)
+
+    def heads(self, x: str, shape: str) -> str:
+        """(..., d_model) -> (batch, n_heads, length, d_head); `shape` holds batch and length."""
+        split = self.graph.reshape(x, shape, self.config.n_heads, self.config.d_head)
+        return self.graph.op("Transpose", split, perm=[0, 2, 1, 3])
+
+    def attend_by_distance(
+        self, relative: RelativePositions, heads: Sequence[str], bias: str, rows: str
+    ) -> str:
+        """Context (batch * n_queries, d_model), Shaw et al. 2018, equations 3 and 4.
+
+        heads: query, keys and values (batch, n_heads, length, d_head); bias is added to the scores;
+        rows (n_queries, n_keys) of the distances' vectors.
+        """
+        graph, (query, keys, values) = self.graph, heads
+        of_keys = graph.op("Gather", graph.weight(relative.keys), rows)  # n_queries, n_keys, d_head
+        scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
+        by_distance = graph.op("Einsum", query, of_keys, equation="bhid,ijd->bhij")
+        scale = graph.constant(1 / math.sqrt(self.config.d_head), np.float32)
+        scores = graph.op("Mul", graph.op("Add", scores, by_distance), scale)
+        weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
+        of_values = graph.op("Gather", graph.weight(relative.values), rows)
+        by_distance = graph.op("Einsum", weights, of_values, equation="bhij,ijd->bhid")
+        context = graph.op("Add", graph.op("MatMul", weights, values), by_distance)
+        merged = graph.op("Transpose", context, perm=[0, 2, 1, 3])
+        return graph.reshape(merged, -1, self.config.d_model)
+
+    def rows(self, relative: RelativePositions, distances: str) -> str:
+        """Rows of the distances' vectors, clipped; int64."""
+        graph, longest = self.graph, relative.max_distance
+        limits = graph.constant(-longest), graph.constant(longest)
+        return graph.op("Add", graph.op("Clip", distances, *limits), graph.constant(longest))
