@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from training.models.decoder_only import DecoderOnly, DecoderOnlyConfig
 from training.models.gru import GRU, GRUConfig
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
@@ -39,6 +40,13 @@ def tiny_gru(seed: int = 0, vocab_size: int = 20, **overrides: Any) -> GRU:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return sharpened(GRU(GRUConfig(**GRU_SIZES | overrides), vocab_size))
+
+
+def tiny_decoder_only(seed: int = 0, vocab_size: int = 20, **overrides: Any) -> DecoderOnly:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        sizes = {"layers": 2, "d_model": 16, "n_heads": 2, "d_ff": 24}
+        return sharpened(DecoderOnly(DecoderOnlyConfig(**sizes | overrides), vocab_size))
 
 
 def sharpened(model: Model) -> Model:

@@ -14,7 +14,7 @@ from mt.stepper import Rows, Stepper
 from mt.tokenizer import BOS_ID, EOS_ID
 from serving.onnx_stepper import open_stepper
 from tests.tiny_bundle import TOKENIZER, VOCAB_SIZE, random_sources, write_tiny_bundle
-from tests.tiny_models import TRANSFORMER_VARIANTS, tiny_gru, tiny_transformer
+from tests.tiny_models import TRANSFORMER_VARIANTS, tiny_decoder_only, tiny_gru, tiny_transformer
 from training.models.gru import GRU, GRUConfig
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
@@ -34,6 +34,10 @@ def gru(**changes: Any) -> Seq2Seq:
     return tiny_gru(vocab_size=VOCAB_SIZE, **changes)
 
 
+def decoder_only(**changes: Any) -> Seq2Seq:
+    return tiny_decoder_only(vocab_size=VOCAB_SIZE, **changes)
+
+
 MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "transformer": transformer,
     "pre-norm": lambda: transformer(norm="pre", activation="gelu", tie_embeddings="none"),
@@ -41,6 +45,8 @@ MODELS: dict[str, Callable[[], Seq2Seq]] = {
         encoder_layers=3, decoder_layers=1, n_heads=4, tie_embeddings="two-way"
     ),
     **{name: partial(transformer, **changes) for name, changes in TRANSFORMER_VARIANTS.items()},
+    "decoder-only": decoder_only,
+    "decoder-only-rotary": lambda: decoder_only(positions="rotary", source_mask="causal"),
     "gru": gru,
     "gru-untied": lambda: gru(tie_embeddings="none"),
     "gru-no-attention": lambda: gru(attention="none"),
@@ -60,7 +66,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     return steppers(MODELS[request.param](), tmp_path)
 
 
-@pytest.fixture(params=["transformer", "gru", "gru-layer-norm"])
+@pytest.fixture(params=["transformer", "decoder-only", "gru", "gru-layer-norm"])
 def attentive(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     return steppers(MODELS[request.param](), tmp_path)
 

@@ -8,7 +8,7 @@ import torch
 
 from mt.stepper import Rows
 from mt.tokenizer import BOS_ID, EOS_ID
-from tests.tiny_models import tiny_gru, tiny_transformer
+from tests.tiny_models import tiny_decoder_only, tiny_gru, tiny_transformer
 from tests.tiny_recurrent import UNEVEN, tiny_recurrent
 from training.models.seq2seq import Seq2Seq
 from training.stepper import TorchStepper
@@ -18,6 +18,15 @@ Build = Callable[[int], Seq2Seq]
 # tied and post-norm, random weights say one word for ever; these say several and end
 FAMILIES: dict[str, Build] = {
     "transformer": lambda seed: tiny_transformer(seed, norm="pre", tie_embeddings="none"),
+    "recurrent-positions": lambda seed: tiny_transformer(
+        seed, norm="pre", tie_embeddings="none", positions="recurrent"
+    ),
+    "relative-positions": lambda seed: tiny_transformer(
+        seed, norm="pre", tie_embeddings="none", positions="relative", max_distance=2
+    ),
+    "decoder-only": lambda seed: tiny_decoder_only(
+        seed + 4, norm="pre", tie_embeddings="none", positions="rotary"
+    ),
     "gru": tiny_gru,
     "gru-layer-norm": lambda seed: tiny_gru(seed, layer_norm=True),
     "recurrent": tiny_recurrent,

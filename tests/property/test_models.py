@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
-from tests.tiny_models import tiny_gru, tiny_transformer
+from tests.tiny_models import (
+    TRANSFORMER_VARIANTS,
+    tiny_decoder_only,
+    tiny_gru,
+    tiny_transformer,
+)
 from tests.tiny_recurrent import RECURRENT, tiny_recurrent
 from training.models.seq2seq import Seq2Seq
 
@@ -21,6 +26,9 @@ FAMILIES: dict[str, Build] = {
     "transformer": tiny_transformer,
     "transformer-pre": lambda seed: tiny_transformer(seed, norm="pre", activation="gelu"),
     "transformer-untied": lambda seed: tiny_transformer(seed, tie_embeddings="none"),
+    **{name: partial(tiny_transformer, **v) for name, v in TRANSFORMER_VARIANTS.items()},
+    "decoder-only": tiny_decoder_only,
+    "decoder-only-causal": lambda seed: tiny_decoder_only(seed, source_mask="causal"),
     "gru": tiny_gru,
     "gru-untied": lambda seed: tiny_gru(seed, tie_embeddings="none"),
     "gru-no-attention": lambda seed: tiny_gru(seed, attention="none"),

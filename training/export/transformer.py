@@ -85,7 +85,8 @@ class _Encoder(Parts):
         if layer.relative is not None:
             heads = [self.heads(part, self.shape) for part in (query, keys, values)]
             rows = self.rows(layer.relative, self.distances())
-            context = self.attend_by_distance(layer.relative, heads, self.unseen(), rows)
+            mask = graph.op("Unsqueeze", self.src_mask, graph.constant([1, 2]))
+            context = self.attend_by_distance(layer.relative, heads, self.bias(mask), rows)
         else:
             context = graph.op(
                 "MultiHeadAttention",
@@ -101,13 +102,6 @@ class _Encoder(Parts):
         length = graph.op("Squeeze", graph.size(self.src_ids, 1))
         places = graph.op("Range", graph.constant(0), length, graph.constant(1))
         return graph.op("Sub", places, graph.op("Unsqueeze", places, graph.constant([1])))
-
-    def unseen(self) -> str:
-        """(batch, 1, 1, src_len): 0 at tokens, -inf at padding."""
-        graph = self.graph
-        mask = graph.op("Unsqueeze", self.src_mask, graph.constant([1, 2]))
-        zero, lowest = graph.constant(0, np.float32), graph.constant(-np.inf, np.float32)
-        return graph.op("Where", mask, zero, lowest)
 
     def keys_values(self, x: str) -> None:
         """Project encoder states for all decoder layers at once and hand them out."""
@@ -129,7 +123,6 @@ class _Step(Parts):
     def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
         super().__init__("step", model.config, ranges, limits.max_positions)
         graph, self.model, self.limits = self.graph, model, limits
-        self.n_heads, self.d_head = model.config.n_heads, model.config.d_head
         self.last_ids = step_input(graph, names.LAST_IDS)
         self.positions = graph.reshape(step_input(graph, names.POSITIONS), -1)  # (cells)
         self.parents = step_input(graph, names.PARENTS)
@@ -141,9 +134,9 @@ class _Step(Parts):
     def build(self) -> onnx.ModelProto:
         graph, model = self.graph, self.model
         n_layers = len(model.decoder.layers)
-        caches = [self.cache(name) for name in cache_names(n_layers)]
+        caches = [self.cache(name, self.parents) for name in cache_names(n_layers)]
         memory = [self.memory(name) for name in memory_names(n_layers)]
-        self.written = self.written_bias(caches[0])
+        self.written = self.bias(self.is_written(caches[0], self.positions))
         embedded = self.embed(model.tgt_embedding, graph.reshape(self.last_ids, -1))
         x = self.add_positions(embedded)
         for i, layer in enumerate(cast(Iterable[DecoderLayer], model.decoder.layers)):
@@ -170,33 +163,6 @@ class _Step(Parts):
             return graph.op("Add", x, read)
         table = self.encodings(places)
         return x if table is None else graph.op("Add", x, graph.op("Gather", table, self.positions))
-
-    def cache(self, name: str) -> str:
-        """Declare a cache and its new value; returns the entries each cell continues."""
-        before: Axes = ["entries", self.n_heads, names.PAST_LEN, self.d_head]
-        after: Axes = ["cells", self.n_heads, "next_len", self.d_head]
-        past = self.graph.input(names.STATE + name, np.float32, before)
-        self.graph.output(names.NEXT + name, np.float32, after)
-        return self.graph.op("Gather", past, self.parents)
-
-    def memory(self, name: str) -> str:
-        """Declare keys or values of one layer's cross attention."""
-        axes: Axes = ["sentences", self.n_heads, names.SRC_LEN, self.d_head]
-        return self.graph.input(name, np.float32, axes)
-
-    def written_bias(self, cache: str) -> str:
-        """(cells, 1, 1, past_len + 1): 0 at what a cell has written, -inf to the left of it.
-
-        Caches are aligned to the right, so the entry i steps old belongs to a cell where i is at
-        most the number of tokens it has decoded.
-        """
-        graph = self.graph
-        past_len = graph.op("Squeeze", graph.size(cache, 2))
-        step, end = graph.constant(-1), graph.constant(-1)
-        age = graph.op("Range", past_len, end, step)  # past_len, ..., 1, 0
-        is_written = graph.op("LessOrEqual", age, graph.reshape(self.positions, -1, 1, 1, 1))
-        zero, lowest = graph.constant(0, np.float32), graph.constant(-np.inf, np.float32)
-        return graph.op("Where", is_written, zero, lowest)
 
     def self_attention(self, layer: SelfAttention, i: int, caches: list[str], x: str) -> str:
         """(cells, d_model) -> the same shape: each cell over its own cache, section 3.2.3."""

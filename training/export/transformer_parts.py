@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from training.export.graph import MICROSOFT, GraphBuilder, Ranges
+from mt import graph_signature as names
+from training.export.graph import MICROSOFT, Axes, GraphBuilder, Ranges
 from training.export.gru import next_state
 from training.models.positions import (
     InputPositions,
@@ -33,6 +34,7 @@ class Parts:
     def __init__(self, name: str, config: StackConfig, ranges: Ranges, max_positions: int) -> None:
         """Start an empty graph; tables of positions get so many rows."""
         self.graph, self.config = GraphBuilder(name, ranges), config
+        self.n_heads, self.d_head = config.n_heads, config.d_head
         self.places = torch.arange(max_positions)
 
     def embed(self, embedding: nn.Embedding, ids: str) -> str:
@@ -80,9 +82,38 @@ class Parts:
         )
         return next_state(graph, inputs, recurrent, state, gru.hidden_size, name)
 
+    def memory(self, name: str) -> str:
+        """Declare keys or values of the source of one layer."""
+        axes: Axes = ["sentences", self.n_heads, names.SRC_LEN, self.d_head]
+        return self.graph.input(name, np.float32, axes)
+
+    def cache(self, name: str, parents: str) -> str:
+        """Declare a cache and its new value; returns the entries each cell continues."""
+        before: Axes = ["entries", self.n_heads, names.PAST_LEN, self.d_head]
+        after: Axes = ["cells", self.n_heads, "next_len", self.d_head]
+        past = self.graph.input(names.STATE + name, np.float32, before)
+        self.graph.output(names.NEXT + name, np.float32, after)
+        return self.graph.op("Gather", past, parents)
+
+    def is_written(self, cache: str, positions: str) -> str:
+        """(cells, 1, 1, past_len + 1), True at what a cell has written.
+
+        Caches are aligned to the right, so the entry i steps old belongs to a cell where i is at
+        most the number of tokens it has decoded.
+        """
+        graph = self.graph
+        past_len, down = graph.op("Squeeze", graph.size(cache, 2)), graph.constant(-1)
+        age = graph.op("Range", past_len, down, down)  # past_len, ..., 1, 0
+        return graph.op("LessOrEqual", age, graph.reshape(positions, -1, 1, 1, 1))
+
+    def bias(self, mask: str) -> str:
+        """0 where a mask holds, -inf elsewhere."""
+        zero, lowest = (self.graph.constant(x, np.float32) for x in (0, -np.inf))
+        return self.graph.op("Where", mask, zero, lowest)
+
     def rotate(self, x: str, positions: str) -> str:
         """Turn x (batch, length, d_model) by its positions (batch, length) or from (1) on."""
-        half = self.config.d_head // 2
+        half = self.d_head // 2
         rate = torch.exp(torch.arange(half) * (-math.log(10000.0) / half))
         angles = self.places.unsqueeze(1) * rate  # (max_positions, half)
         tables = self.graph.weight(angles.cos()), self.graph.weight(angles.sin())
@@ -90,7 +121,7 @@ class Parts:
 
     def heads(self, x: str, shape: str) -> str:
         """(..., d_model) -> (batch, n_heads, length, d_head); `shape` holds batch and length."""
-        split = self.graph.reshape(x, shape, self.config.n_heads, self.config.d_head)
+        split = self.graph.reshape(x, shape, self.n_heads, self.d_head)
         return self.graph.op("Transpose", split, perm=[0, 2, 1, 3])
 
     def attend_by_distance(
@@ -105,7 +136,7 @@ class Parts:
         of_keys = graph.op("Gather", graph.weight(relative.keys), rows)  # n_queries, n_keys, d_head
         scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
         by_distance = graph.op("Einsum", query, of_keys, equation="bhid,ijd->bhij")
-        scale = graph.constant(1 / math.sqrt(self.config.d_head), np.float32)
+        scale = graph.constant(1 / math.sqrt(self.d_head), np.float32)
         scores = graph.op("Mul", graph.op("Add", scores, by_distance), scale)
         weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
         of_values = graph.op("Gather", graph.weight(relative.values), rows)
