@@ -58,7 +58,7 @@ class Resampled:
         widening: see `seed_widening`; stream: another one, other draws.
         """
         samples, seeds = scores.shape
-        random = np.random.default_rng([self.random_seed, stream])
+        random = np.random.default_rng([self.random_seed, 1 + stream])  # 0: those of `draw` again
         drawn = random.integers(0, seeds, (samples, seeds))
         centre = scores.mean(-1)
         means = np.take_along_axis(scores, drawn, -1).mean(-1)
