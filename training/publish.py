@@ -6,7 +6,6 @@ them again.
 """
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -23,7 +22,7 @@ from training.checkpoint import (
 )
 from training.console import say
 from training.durable_files import write_file
-from training.machine import describe_machine
+from training.machine import describe_machine, source_revision
 from training.precision import choose_device
 from training.recipe import Recipe, differing_keys, to_values
 from training.scoring import Scored, score_system
@@ -107,7 +106,7 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
             f"seq2serve train {recipe.name} --set seed=N{_budget(recipe)} --out RUN",
             f"seq2serve publish RUN... --split {scored.split}{_penalty(scored)} --out FOLDER",
         ],
-        "revision": _revision(),
+        "revision": source_revision(),
         "machine": describe_machine(choose_device(recipe.training.device)),
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "settings": {key: value for key, value in values.items() if key not in ("seed", "tune")},
@@ -197,12 +196,3 @@ def _means(seeds: Sequence[Mapping[str, Any]]) -> Json:
         }
         for metric, values in columns.items()
     }
-
-
-def _revision() -> str | None:
-    """The commit of this program's source, where it is a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -22,8 +22,8 @@ LOOK_EVERY_S = 0.5
 LOG = "train.log"
 
 
-def train_side_by_side(recipes: Mapping[Path, Recipe]) -> None:
-    """Train each recipe into its run folder, as many at a time as there are cores.
+def train_side_by_side(recipes: Mapping[Path, Recipe], at_once: int | None = None) -> None:
+    """Train each recipe into its run folder, so many at a time; None: as there are cores.
 
     What a process says goes to RUN/train.log. If this is interrupted, so are they, and each saves
     its run first.
@@ -33,28 +33,25 @@ def train_side_by_side(recipes: Mapping[Path, Recipe]) -> None:
         KeyboardInterrupt: Ctrl-C or SIGTERM, after all runs are saved.
     """
     waiting, running = dict(recipes), dict[Path, subprocess.Popen[bytes]]()
-    title = f"training {len(recipes)} models on {_cores()} cores"
-    with Progress(title, _share(recipes)) as bar, StopRequest() as stop:
+    cores = at_once or os.cpu_count() or 1
+    title = f"training {len(recipes)} models on {cores} core{'s' if cores > 1 else ''}"
+    with Progress(title, share_of_runs(recipes)) as bar, StopRequest() as stop:
         try:
             while waiting or running:
                 if stop:
                     raise KeyboardInterrupt
-                while waiting and len(running) < _cores():
+                while waiting and len(running) < cores:
                     run = next(iter(waiting))
                     running[run] = _start(run, waiting.pop(run))
                 time.sleep(LOOK_EVERY_S)
                 for run in [run for run, process in running.items() if process.poll() is not None]:
                     _check(run, running.pop(run))
-                bar.update(_share(recipes))
+                bar.update(share_of_runs(recipes))
         finally:
             for process in running.values():
                 process.terminate()
             for process in running.values():
                 process.wait()
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
 
 
 def _start(run: Path, recipe: Recipe) -> subprocess.Popen[bytes]:
@@ -83,12 +80,13 @@ def _check(run: Path, process: subprocess.Popen[bytes]) -> None:
     say(lines[-1])
 
 
-def _share(recipes: Mapping[Path, Recipe]) -> float:
+def share_of_runs(recipes: Mapping[Path, Recipe]) -> float:
     """How much of all training is done, 0-1, by the metrics the runs have written."""
-    return sum(_run_share(run, recipe) for run, recipe in recipes.items()) / len(recipes)
+    return sum(share_of_run(run, recipe) for run, recipe in recipes.items()) / len(recipes)
 
 
-def _run_share(run: Path, recipe: Recipe) -> float:
+def share_of_run(run: Path, recipe: Recipe) -> float:
+    """How much of one training is done, 0-1."""
     if (run / "final").is_dir():
         return 1.0
     try:

@@ -176,10 +176,11 @@ class Point(Strict):
     view: ViewName
     checkpoint: str = Field(description="path of the folder that `training.system` opens")
     weights_sha256: str
-    updates: int
+    updates: int = Field(description="done when the budget was spent, as are the next three")
     target_tokens: int
     processor_minutes: float
     flops: float
+    weights_of_update: int | None = Field(None, description="earlier, if validation liked it more")
     length_penalty: float = Field(description="best on validation")
     validation_bleu: dict[str, float] = Field(description="by length penalty, as text")
 
@@ -226,7 +227,9 @@ class Summary(Strict):
     least: float
     greatest: float
     seeds: tuple[int, ...]
-    median_seed: int = Field(description="whose score is the median; of two middle ones the lower")
+    median_seed: int = Field(
+        description="of the median validation BLEU; of two middle ones the lower"
+    )
 
 
 class SingleSeedTest(Strict):

@@ -1,0 +1,185 @@
+"""Translate the test sets with the weights of one point, once; what was translated is kept.
+
+The length penalty, and which of a point's candidate weights stand for it, are chosen on validation.
+Everything is remembered by what it hangs on: weights, sentences, search.
+"""
+
+import hashlib
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from mt.bundle import Score
+from mt.config import Strict
+from mt.search_options import SearchOptions
+from training.compare.energy import EnergyMeter
+from training.compare.outcome import Decoding
+from training.corpora.pair import Pair
+from training.durable_files import write_file
+from training.evaluate import bleu, chrf, ter, translate_sentences
+from training.length_penalty import NEUTRAL, tune_length_penalty
+from training.system import System, open_system
+
+Kept = TypeVar("Kept", bound=Strict)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """A split, or what is made of one: name, and pairs."""
+
+    name: str
+    title: str
+    pairs: tuple[Pair, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of both sides."""
+        return hashlib.sha256(json.dumps(self.pairs).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Search:
+    """How every point is searched; decoding has so many threads."""
+
+    beam_size: int
+    length_penalties: tuple[float, ...]
+    threads: int
+
+    def options(self, length_penalty: float) -> SearchOptions:
+        """With one of the penalties."""
+        return SearchOptions(beam_size=self.beam_size, length_penalty=length_penalty)
+
+
+class Chosen(Strict):
+    """A candidate on validation: BLEU of each penalty, and the best of them."""
+
+    length_penalty: float
+    validation_bleu: dict[str, float]
+
+    @property
+    def bleu(self) -> float:
+        """Of the best penalty."""
+        return self.validation_bleu[f"{self.length_penalty:g}"]
+
+
+class Translated(Strict):
+    """A test set translated and scored."""
+
+    hypotheses: tuple[str, ...]
+    scores: tuple[Score, ...]
+    decoding: Decoding
+
+
+@dataclass(frozen=True)
+class PointJob:
+    """Weights that may stand for a point, and where all that is found out about them is kept."""
+
+    candidates: tuple[tuple[Path, str], ...]  # folder of a checkpoint, and its weights' sha256
+    search: Search
+    validation: Sentences
+    tests: tuple[Sentences, ...]
+    memory: Path
+
+
+@dataclass(frozen=True)
+class ScoredPoint:
+    """Which candidate it is, how it is searched, and what it reached on each test set."""
+
+    checkpoint: Path
+    weights_sha256: str
+    chosen: Chosen
+    tests: dict[str, Translated]
+
+
+def score_point(job: PointJob) -> ScoredPoint:
+    """Choose on validation, then translate and score every test set; what is known is not redone.
+
+    Raises:
+        CheckpointError: the weights are damaged.
+    """
+    chosen = [_chosen(job, path, sha256) for path, sha256 in job.candidates]
+    best = max(range(len(chosen)), key=lambda i: (round(chosen[i].bleu, 2), -i))
+    path, sha256 = job.candidates[best]
+    options = job.search.options(chosen[best].length_penalty)
+    tests = {test.name: _translated(job, path, sha256, test, options) for test in job.tests}
+    return ScoredPoint(path, sha256, chosen[best], tests)
+
+
+def _chosen(job: PointJob, path: Path, weights: str) -> Chosen:
+    """Every penalty tried on validation."""
+
+    def find() -> Chosen:
+        found = tune_length_penalty(
+            open_system(path, threads=job.search.threads),
+            job.validation.pairs,
+            job.validation.title,
+            job.search.options(NEUTRAL),
+            job.search.length_penalties,
+        )
+        bleu_of = {f"{alpha:g}": score.value for alpha, score in found.scores.items()}
+        return Chosen(length_penalty=found.best, validation_bleu=bleu_of)
+
+    search = (job.search.beam_size, job.search.length_penalties)
+    return remembered(job.memory, Chosen, find, weights, job.validation.sha256, search)
+
+
+def _translated(
+    job: PointJob, path: Path, weights: str, test: Sentences, options: SearchOptions
+) -> Translated:
+    threads = job.search.threads
+    search = (options.beam_size, options.length_penalty, threads)
+    return remembered(
+        job.memory,
+        Translated,
+        lambda: translate_test(open_system(path, threads=threads), test, options),
+        *(weights, test.title, test.sha256, search),
+    )
+
+
+def translate_test(system: System, test: Sentences, options: SearchOptions) -> Translated:
+    """Translate a test set, watched by clock, processor time and energy, and score it."""
+    sources = [pair.src for pair in test.pairs]
+    references = [pair.tgt for pair in test.pairs]
+    meter, began, cpu = EnergyMeter(), time.perf_counter(), time.process_time()
+    found = translate_sentences(system.stepper, system.tokenizer, sources, options, system.max_rows)
+    seconds, processor_s = time.perf_counter() - began, time.process_time() - cpu
+    energy = meter.spent()
+    tokens = sum(len(system.tokenizer.encode(text)) + 1 for text in found)  # with eos
+    scores = [metric(found, references, test.title) for metric in (bleu, chrf, ter)]
+    precision = {"precision": system.precision}
+    return Translated(
+        hypotheses=tuple(found),
+        scores=tuple(score.model_copy(update=precision) for score in scores),
+        decoding=Decoding(
+            seconds=round(seconds, 4),
+            processor_seconds=round(processor_s, 4),
+            sentences_per_s=len(found) / seconds,
+            tokens_per_s=tokens / seconds,
+            sentences_per_processor_s=len(found) / processor_s,
+            memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            energy=energy,
+        ),
+    )
+
+
+def remembered(memory: Path, kind: type[Kept], find: Callable[[], Kept], *hangs_on: Any) -> Kept:  # noqa: ANN401 - JSON
+    """What was found out before from the same things, or else now.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    facts = json.dumps([kind.__name__, version("sacrebleu"), *hangs_on])
+    file = memory / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
+    try:
+        return kind.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        found = find()
+    write_file(file, found.model_dump_json().encode())
+    return found
