@@ -15,7 +15,9 @@ from mt.tokenizer import BOS_ID, EOS_ID
 from serving.onnx_stepper import open_stepper
 from tests.tiny_bundle import TOKENIZER, VOCAB_SIZE, random_sources, write_tiny_bundle
 from tests.tiny_models import TRANSFORMER_VARIANTS, tiny_decoder_only, tiny_gru, tiny_transformer
+from tests.tiny_recurrent import RECURRENT, tiny_recurrent
 from training.models.gru import GRU, GRUConfig
+from training.models.recurrent import Recurrent, RecurrentConfig
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
 from training.models.transformer_config import TransformerConfig
@@ -38,6 +40,10 @@ def decoder_only(**changes: Any) -> Seq2Seq:
     return tiny_decoder_only(vocab_size=VOCAB_SIZE, **changes)
 
 
+def recurrent(**changes: Any) -> Seq2Seq:
+    return tiny_recurrent(vocab_size=VOCAB_SIZE, **changes)
+
+
 MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "transformer": transformer,
     "pre-norm": lambda: transformer(norm="pre", activation="gelu", tie_embeddings="none"),
@@ -52,7 +58,9 @@ MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "gru-no-attention": lambda: gru(attention="none"),
     "gru-layer-norm": lambda: gru(layer_norm=True),
     "gru-layer-norm-no-attention": lambda: gru(layer_norm=True, attention="none"),
+    **{f"recurrent-{name}": partial(recurrent, **changes) for name, changes in RECURRENT.items()},
 }
+ATTENTIVE = ("transformer", "decoder-only", "gru", "gru-layer-norm", "recurrent-lstm-deep")
 
 
 def steppers(model: Seq2Seq, folder: Path) -> Pair:
@@ -66,7 +74,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     return steppers(MODELS[request.param](), tmp_path)
 
 
-@pytest.fixture(params=["transformer", "decoder-only", "gru", "gru-layer-norm"])
+@pytest.fixture(params=ATTENTIVE)
 def attentive(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     return steppers(MODELS[request.param](), tmp_path)
 
@@ -140,6 +148,17 @@ def test_every_continuation_has_the_log_probability_of_pytorch(pair: Pair) -> No
         np.testing.assert_allclose(graphs, reference, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("attention", ["none", "bahdanau", "dot", "general"])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_every_cell_and_attention_has_the_log_probabilities_of_pytorch(
+    cell: str, attention: str, tmp_path: Path
+) -> None:
+    model = recurrent(cell=cell, attention=attention, encoder_layers=2, decoder_layers=2)
+    outputs = [walk(stepper) for stepper in steppers(model, tmp_path)]
+    for reference, graphs in zip(*outputs, strict=True):
+        np.testing.assert_allclose(graphs, reference, atol=TOLERANCE)
+
+
 def walk(stepper: Stepper) -> list[np.ndarray]:
     """Log-probabilities by id (rows, vocab) of four steps, with sentences that come and go."""
     a, b = stepper.admit([[5, 6, 7, EOS_ID], [8, EOS_ID]])
@@ -177,6 +196,10 @@ PUPILS: dict[str, Callable[[], Seq2Seq]] = {
         ),
         VOCAB_SIZE,
     ),
+    "recurrent": lambda: Recurrent(
+        RecurrentConfig(embedding_size=24, encoder_size=32, decoder_size=64, decoder_layers=2),
+        VOCAB_SIZE,
+    ),
 }
 
 
@@ -196,10 +219,10 @@ def test_a_trained_model_answers_the_same(family: str, tmp_path: Path) -> None:
         assert right > 30, f"only {right} of 40 learned: too weak a model to compare"
 
 
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_eight_bits_answer_as_a_trained_gru_does(layer_norm: bool, tmp_path: Path) -> None:
-    """Linear layers in 8 bits, and the recurrence of the encoder beside them in 32."""
-    model = taught(PUPILS["gru-layer-norm" if layer_norm else "gru"])
+@pytest.mark.parametrize("family", ["gru", "gru-layer-norm", "recurrent"])
+def test_eight_bits_answer_as_a_trained_model_does(family: str, tmp_path: Path) -> None:
+    """Linear layers in 8 bits; recurrences of the encoder too, but in 32 where it is a GRU's."""
+    model = taught(PUPILS[family])
     pairs = [([*ids, EOS_ID], [BOS_ID, *(i + 8 for i in ids)]) for ids in lessons(4, 50).tolist()]
     bundle = write_tiny_bundle(tmp_path / "bundle", model, pairs)
     sources = [[*ids, EOS_ID] for ids in lessons(seed=9, count=40).tolist()]

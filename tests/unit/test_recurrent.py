@@ -63,7 +63,7 @@ def test_the_decoder_goes_on_where_the_encoder_ends(cell: str, bidirectional: bo
 
 def test_a_bridge_joins_different_sizes() -> None:
     model = tiny_recurrent(decoder_size=15, encoder_layers=2, decoder_layers=2)
-    assert [bridge.get_parameter("weight").shape for bridge in model.bridges] == [(30, 28)] * 2
+    assert [bridge.weight.shape for bridge in model.bridge_layers] == [(30, 28)] * 2
     assert all(first_states(model)[f"hidden.{i}"].abs().max() < 1 for i in range(2))
 
 

@@ -107,7 +107,7 @@ class _Cells:
         """(2, n, d_in) by each direction's weights -> (2, n, 3 * size)."""
         graph, (weights, biases) = self.graph, self.encoder.directions(name)
         product = graph.op("MatMul", x, graph.weight(weights))
-        return _gate_norm(graph, graph.op("Add", product, graph.weight(biases)), norm)
+        return gate_norm(graph, graph.op("Add", product, graph.weight(biases)), norm)
 
     def start(self) -> str:
         """Zeros (2, batch, size)."""
@@ -144,17 +144,19 @@ def next_state(
     return graph.op("Add", new, kept, name=name)
 
 
-def _gate_norm(graph: GraphBuilder, x: str, norm: nn.Module) -> str:
-    """Each of the three gates in the last axis of x normalised by itself, or x as it is."""
+def gate_norm(graph: GraphBuilder, x: str, norm: nn.Module) -> str:
+    """Each of the gates in the last axis of x normalised by itself, or x as it is."""
     if not isinstance(norm, GateNorm):
         return x
-    lead, size = [0] * max(1, norm.weight.dim() - 1), norm.weight.shape[-1] // 3
-    gates = graph.reshape(x, *lead, 3, size)
+    lead, size = [0] * max(1, norm.weight.dim() - 1), norm.weight.shape[-1] // norm.gates
+    gates = graph.reshape(x, *lead, norm.gates, size)
     ones, zeros = np.ones(size, np.float32), np.zeros(size, np.float32)
     normal = graph.op(
         "LayerNormalization", gates, graph.constant(ones), graph.constant(zeros), axis=-1
     )
-    scaled = graph.op("Mul", graph.reshape(normal, *lead, 3 * size), graph.weight(norm.weight))
+    scaled = graph.op(
+        "Mul", graph.reshape(normal, *lead, norm.gates * size), graph.weight(norm.weight)
+    )
     return graph.op("Add", scaled, graph.weight(norm.bias))
 
 
@@ -230,9 +232,9 @@ class _Step:
 
     def cell(self, cell: GRUCell, x: str, hidden: str, name: str = "") -> str:
         """One gated recurrent unit (cells, size), appendix A.1.1 as in `GRUCell`."""
-        inputs = _gate_norm(self.graph, self.graph.linear(x, cell.input), cell.input_norm)
+        inputs = gate_norm(self.graph, self.graph.linear(x, cell.input), cell.input_norm)
         recurrent = self.graph.linear(hidden, cell.hidden)
-        recurrent = _gate_norm(self.graph, recurrent, cell.hidden_norm)
+        recurrent = gate_norm(self.graph, recurrent, cell.hidden_norm)
         return next_state(self.graph, inputs, recurrent, hidden, cell.hidden.in_features, name)
 
     def context(self, hidden: str) -> str:

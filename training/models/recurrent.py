@@ -158,6 +158,11 @@ class Recurrent(Seq2Seq):
         logits: Tensor = self.output(hidden)
         return logits
 
+    @property
+    def bridge_layers(self) -> list[nn.Linear]:
+        """One for each decoder layer, none where states are equally wide."""
+        return [cast(nn.Linear, bridge) for bridge in self.bridges]
+
     def source_layer(self, i: int) -> int:
         """The encoder layer whose last states decoder layer i goes on from; the top ones meet."""
         return max(0, i + self.config.encoder_layers - self.config.decoder_layers)
@@ -170,12 +175,8 @@ class Recurrent(Seq2Seq):
         return [torch.tanh(bridge(x)) for bridge, x in zip(self.bridges, found, strict=True)]
 
     def _make_bridges(self) -> nn.ModuleList:
-        """One for each decoder layer, none where states are equally wide."""
-        width, size, parts = (
-            self.config.encoder_width,
-            self.config.decoder_size,
-            CELLS[self.config.cell].parts,
-        )
+        width, size = self.config.encoder_width, self.config.decoder_size
+        parts = CELLS[self.config.cell].parts
         count = 0 if width == size else self.config.decoder_layers
         return nn.ModuleList(nn.Linear(parts * width, parts * size) for _ in range(count))
 
@@ -195,9 +196,9 @@ class Recurrent(Seq2Seq):
             for cell in cast(EncoderLayer, layer).directions:
                 cell.initialise()
         self.decoder.initialise()
-        for bridge in self.bridges:
-            nn.init.xavier_uniform_(bridge.get_parameter("weight"))
-            nn.init.zeros_(bridge.get_parameter("bias"))
+        for bridge in self.bridge_layers:
+            nn.init.xavier_uniform_(bridge.weight)
+            nn.init.zeros_(bridge.bias)
         for table in (self.src_embedding, self.tgt_embedding, self.output):
             nn.init.normal_(table.weight, std=self.config.embedding_size**-0.5)
 
