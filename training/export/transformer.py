@@ -7,18 +7,20 @@ its bias inside; sentences come apart only where they attend.
 import math
 from collections.abc import Iterable
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import onnx
+from torch import nn
 
 from mt import graph_signature as names
 from training.export.graph import MICROSOFT, Axes, Ranges
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
 from training.export.transformer_parts import Parts
 from training.models.attention import CrossAttention, SelfAttention
-from training.models.positions import RecurrentPositions, RelativePositions
-from training.models.transformer import Transformer
+from training.models.positions import InputPositions, RecurrentPositions, RelativePositions
+from training.models.transformer import Encoder, Transformer
+from training.models.transformer_config import EncoderConfig
 from training.models.transformer_layers import DecoderLayer, EncoderLayer
 
 READ = "read"  # the state of recurrent positions
@@ -29,17 +31,30 @@ def transformer_graphs(model: Transformer, ranges: Ranges, limits: Limits) -> Gr
     return GraphPair(_Encoder(model, ranges, limits).build(), _Step(model, ranges, limits).build())
 
 
-class _Encoder(Parts):
-    """src_ids -> the cross-attention keys and values of every decoder layer."""
+class EncodingModel(Protocol):
+    """A model whose encoder is a Transformer's."""
 
-    def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
+    @property
+    def config(self) -> EncoderConfig:
+        """Its sizes and choices."""
+
+    src_embedding: nn.Embedding
+    src_positions: InputPositions
+    encoder: Encoder
+
+
+class EncoderStack(Parts):
+    """The encoder graph of any such model, as far as the states of its last layer."""
+
+    def __init__(self, model: EncodingModel, ranges: Ranges, limits: Limits) -> None:
         super().__init__("encoder", model.config, ranges, limits.max_positions)
         self.model = model
         self.src_ids, self.src_mask = source(self.graph)
         self.mask = self.graph.op("Cast", self.src_mask, to=onnx.TensorProto.INT32)
         self.shape = self.graph.op("Shape", self.src_ids)  # batch, src_len
 
-    def build(self) -> onnx.ModelProto:
+    def states(self) -> str:
+        """What the last layer makes of all tokens (batch * src_len, d_model)."""
         graph, model = self.graph, self.model
         embedded = self.embed(model.src_embedding, self.src_ids)
         x = graph.reshape(self.add_positions(embedded), -1, self.config.d_model)
@@ -48,8 +63,7 @@ class _Encoder(Parts):
             x = self.residual(layer.self_attention_residual, x, attention)
             feed_forward = partial(self.feed_forward, layer.feed_forward)
             x = self.residual(layer.feed_forward_residual, x, feed_forward)
-        self.keys_values(graph.norm(x, model.encoder.norm))
-        return graph.model()
+        return graph.norm(x, model.encoder.norm)
 
     def add_positions(self, x: str) -> str:
         """Where each token of x (batch, src_len, d_model) stands, as far as x says so."""
@@ -66,13 +80,11 @@ class _Encoder(Parts):
         zero, length = graph.constant([0]), graph.size(self.src_ids, 1)
         return graph.op("Add", x, graph.op("Slice", table, zero, length, zero))
 
-    def first_state(self) -> str:
-        """Zeros (batch, d_model), from which both sides' recurrent positions start."""
+    def first_state(self, name: str = "") -> str:
+        """Zeros (batch, d_model), from which recurrent positions start."""
         graph, d_model = self.graph, self.config.d_model
         shape = graph.op("Concat", graph.size(self.src_ids, 0), graph.constant([d_model]), axis=0)
-        start = graph.op("ConstantOfShape", shape, name=names.START + READ)
-        graph.output(start, np.float32, ["batch", d_model])
-        return start
+        return graph.op("ConstantOfShape", shape, name=name)
 
     def self_attention(self, layer: SelfAttention, x: str) -> str:
         """(batch * src_len, d_model) -> the same shape, sections 3.2.2 and 3.2.3."""
@@ -103,10 +115,25 @@ class _Encoder(Parts):
         places = graph.op("Range", graph.constant(0), length, graph.constant(1))
         return graph.op("Sub", places, graph.op("Unsqueeze", places, graph.constant([1])))
 
+
+class _Encoder(EncoderStack):
+    """src_ids -> the cross-attention keys and values of every decoder layer."""
+
+    def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
+        super().__init__(model, ranges, limits)
+        self.decoder, self.tgt_positions = model.decoder, model.tgt_positions
+
+    def build(self) -> onnx.ModelProto:
+        self.keys_values(self.states())
+        if isinstance(self.tgt_positions, RecurrentPositions):
+            start = self.first_state(name=names.START + READ)
+            self.graph.output(start, np.float32, ["batch", self.config.d_model])
+        return self.graph.model()
+
     def keys_values(self, x: str) -> None:
         """Project encoder states for all decoder layers at once and hand them out."""
         graph, n_heads = self.graph, self.config.n_heads
-        decoder = cast(Iterable[DecoderLayer], self.model.decoder.layers)
+        decoder = cast(Iterable[DecoderLayer], self.decoder.layers)
         layers = [layer.cross_attention.key_value for layer in decoder]
         n_parts, d_head = 2 * len(layers), self.config.d_model // n_heads
         packed = graph.reshape(graph.linear(x, *layers), self.shape, n_parts, n_heads, d_head)

@@ -18,7 +18,7 @@ from training.models.dropout import Dropout, WordDropout
 from training.models.family import Family
 from training.models.positions import InputPositions, input_positions
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
-from training.models.transformer_config import TransformerConfig
+from training.models.transformer_config import EncoderConfig, TransformerConfig
 from training.models.transformer_layers import (
     DecoderLayer,
     EncoderLayer,
@@ -30,7 +30,7 @@ from training.models.transformer_layers import (
 class Encoder(nn.Module):
     """A stack of encoder layers."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.norm = final_norm(config)

@@ -59,11 +59,16 @@ class StackConfig(ModelConfig):
         return self.d_model // self.n_heads
 
 
-class TransformerConfig(StackConfig):
+class EncoderConfig(StackConfig):
+    """A stack that encodes, whatever decodes."""
+
+    encoder_layers: int = Field(ge=1)
+
+
+class TransformerConfig(EncoderConfig):
     """A Transformer; the paper's is post-norm, ReLU, sinusoids, three-way tying."""
 
     family: Literal["transformer"] = "transformer"
-    encoder_layers: int = Field(ge=1)
     decoder_layers: int = Field(ge=1, description="fewer than of the encoder decode faster")
     tie_embeddings: Tying = Field(
         "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
