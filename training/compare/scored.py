@@ -20,7 +20,7 @@ from mt.bundle import Score
 from mt.config import Strict
 from mt.search_options import SearchOptions
 from training.compare.energy import EnergyMeter
-from training.compare.outcome import Decoding
+from training.compare.outcome import Decoding, SingleSeedTest
 from training.corpora.pair import Pair
 from training.durable_files import write_file
 from training.evaluate import bleu, chrf, ter, translate_sentences
@@ -32,9 +32,11 @@ Kept = TypeVar("Kept", bound=Strict)
 
 @dataclass(frozen=True)
 class Sentences:
-    """A split, or what is made of one: name, and pairs."""
+    """A split, or what is made of one; title is the name that scores give it."""
 
     name: str
+    split: str
+    joined: int
     title: str
     pairs: tuple[Pair, ...]
 
@@ -75,6 +77,12 @@ class Translated(Strict):
     hypotheses: tuple[str, ...]
     scores: tuple[Score, ...]
     decoding: Decoding
+
+
+class RememberedTests(Strict):
+    """What sacreBLEU's tests of two outputs found."""
+
+    tests: tuple[SingleSeedTest, ...]
 
 
 @dataclass(frozen=True)
