@@ -14,6 +14,7 @@ from mt.stepper import Rows, Stepper
 from mt.tokenizer import BOS_ID, EOS_ID
 from serving.onnx_stepper import open_stepper
 from tests.tiny_bundle import TOKENIZER, VOCAB_SIZE, random_sources, write_tiny_bundle
+from tests.tiny_hybrid import HYBRID, tiny_hybrid
 from tests.tiny_models import TRANSFORMER_VARIANTS, tiny_decoder_only, tiny_gru, tiny_transformer
 from tests.tiny_recurrent import RECURRENT, tiny_recurrent
 from training.models.gru import GRU, GRUConfig
@@ -44,6 +45,10 @@ def recurrent(**changes: Any) -> Seq2Seq:
     return tiny_recurrent(vocab_size=VOCAB_SIZE, **changes)
 
 
+def hybrid(**changes: Any) -> Seq2Seq:
+    return tiny_hybrid(vocab_size=VOCAB_SIZE, **changes)
+
+
 MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "transformer": transformer,
     "pre-norm": lambda: transformer(norm="pre", activation="gelu", tie_embeddings="none"),
@@ -59,8 +64,16 @@ MODELS: dict[str, Callable[[], Seq2Seq]] = {
     "gru-layer-norm": lambda: gru(layer_norm=True),
     "gru-layer-norm-no-attention": lambda: gru(layer_norm=True, attention="none"),
     **{f"recurrent-{name}": partial(recurrent, **changes) for name, changes in RECURRENT.items()},
+    **{name: partial(hybrid, **changes) for name, changes in HYBRID.items()},
 }
-ATTENTIVE = ("transformer", "decoder-only", "gru", "gru-layer-norm", "recurrent-lstm-deep")
+ATTENTIVE = (
+    "transformer",
+    "decoder-only",
+    "gru",
+    "gru-layer-norm",
+    "recurrent-lstm-deep",
+    "hybrid",
+)
 
 
 def steppers(model: Seq2Seq, folder: Path) -> Pair:

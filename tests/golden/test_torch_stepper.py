@@ -8,6 +8,7 @@ import torch
 
 from mt.stepper import Rows
 from mt.tokenizer import BOS_ID, EOS_ID
+from tests.tiny_hybrid import tiny_hybrid
 from tests.tiny_models import tiny_decoder_only, tiny_gru, tiny_transformer
 from tests.tiny_recurrent import UNEVEN, tiny_recurrent
 from training.models.seq2seq import Seq2Seq
@@ -29,6 +30,7 @@ FAMILIES: dict[str, Build] = {
     ),
     "gru": tiny_gru,
     "gru-layer-norm": lambda seed: tiny_gru(seed, layer_norm=True),
+    "hybrid": lambda seed: tiny_hybrid(seed, cell="gru", tie_embeddings="none"),
     "recurrent": tiny_recurrent,
     "recurrent-no-attention": lambda seed: tiny_recurrent(
         seed, cell="gru", attention="none", decoder_layers=2, **UNEVEN

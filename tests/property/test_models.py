@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from tests.tiny_hybrid import HYBRID, tiny_hybrid
 from tests.tiny_models import (
     TRANSFORMER_VARIANTS,
     tiny_decoder_only,
@@ -34,6 +35,7 @@ FAMILIES: dict[str, Build] = {
     "gru-no-attention": lambda seed: tiny_gru(seed, attention="none"),
     "gru-layer-norm": lambda seed: tiny_gru(seed, layer_norm=True),
     **{f"recurrent-{name}": partial(tiny_recurrent, **v) for name, v in RECURRENT.items()},
+    **{name: partial(tiny_hybrid, **changes) for name, changes in HYBRID.items()},
 }
 FIXED_CONTEXT = [build for name, build in FAMILIES.items() if "no-attention" in name]
 all_families = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)

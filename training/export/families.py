@@ -9,11 +9,13 @@ from mt.errors import BundleError, ConfigError
 from training.export.decoder_only import decoder_only_graphs
 from training.export.graph import Ranges
 from training.export.gru import gru_graphs
+from training.export.hybrid import hybrid_graphs
 from training.export.recurrent import recurrent_graphs
 from training.export.signature import GraphPair, Limits
 from training.export.transformer import transformer_graphs
 from training.models.decoder_only import DecoderOnly
 from training.models.gru import GRU
+from training.models.hybrid import Hybrid
 from training.models.recurrent import Recurrent
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
@@ -23,6 +25,7 @@ GRAPHS: dict[type[Seq2Seq], Callable[[Any, Ranges, Limits], GraphPair]] = {
     Transformer: transformer_graphs,
     DecoderOnly: decoder_only_graphs,
     Recurrent: recurrent_graphs,
+    Hybrid: hybrid_graphs,
 }
 
 
