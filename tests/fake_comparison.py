@@ -8,11 +8,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median_low, stdev
 from typing import Any
 
 from tests.tiny_run import random_pairs, recipe_values, write_corpus
-from training.compare.counts import count
+from training.compare.contrasts import Cell, SeedOutput, contrast_all, summarise
+from training.compare.counts import METRICS, count, values
 from training.compare.joined import joined_test
 from training.compare.outcome import (
     FILE,
@@ -29,21 +29,14 @@ from training.compare.outcome import (
     Protocol,
     Result,
     Run,
+    SingleSeedTest,
     Summary,
     TestSet,
     View,
     ViewName,
 )
-from training.compare.statistics import (
-    Resampled,
-    hedges_g,
-    mean_of_seeds,
-    seed_scores,
-    superiority,
-    two_level,
-)
 from training.corpora.pair import Pair
-from training.evaluate import bleu
+from training.evaluate import bleu, chrf
 
 SEEDS = (1, 2, 3)
 VIEWS: tuple[ViewName, ...] = ("tokens", "minutes", "flops")
@@ -63,7 +56,7 @@ class Fake:
     corpus: dict[str, Any]
     conditions: Sequence[DataCondition] = (
         DataCondition(name="all"),
-        DataCondition(name="1000 pairs", train_pairs=1000),
+        DataCondition(name="1000-pairs", train_pairs=1000),
         DataCondition(name="joined", joined=True),
     )
     name: str = "rnn-or-transformer"
@@ -107,12 +100,14 @@ class Fake:
                 path = f"texts/{view}-{condition.name}-{test_set.name}-{system}-{seed}.txt"
                 self._write(path, lines)
                 facts = {"system": system, "seed": seed, "data": condition.name, "view": view}
-                score = bleu(lines, [pair.tgt for pair in pairs], test_set.name)
+                references = [pair.tgt for pair in pairs]
                 self.results.append(
                     Result(
                         **facts,
                         test_set=test_set.name,
-                        scores=(score,),
+                        scores=tuple(
+                            score(lines, references, test_set.name) for score in (bleu, chrf)
+                        ),
                         hypotheses=path,
                         decoding=_decoding(system, seed, len(pairs)),
                     )
@@ -136,7 +131,7 @@ class Fake:
             systems=tuple(_system(name, self.corpus) for name in DAMAGE),
             seeds=SEEDS,
             data=tuple(self.conditions),
-            views=tuple(View(name=v, budget=1.0, title=BUDGETS[v]) for v in VIEWS),
+            views=tuple(map(_view, VIEWS)),
             test_sets=tuple(test_sets),
             runs=tuple(_run(name, seed) for name in DAMAGE for seed in SEEDS),
             points=tuple(
@@ -164,37 +159,45 @@ class Fake:
         )
 
     def _statistics(self) -> tuple[list[Summary], list[Contrast]]:
-        summaries: list[Summary] = []
-        contrasts: list[Contrast] = []
         places = dict.fromkeys((one.data, one.view, one.test_set) for one in self.results)
-        for data, view, test_set in places:
-            references = [pair.tgt for pair in self.texts[test_set]]
-            place = {"data": data, "view": view, "test_set": test_set}
-            lines = {
-                system: [
-                    (self.folder / one.hypotheses).read_text(encoding="utf-8").splitlines()
-                    for one in self.results
-                    if (one.system, one.data, one.view, one.test_set)
-                    == (system, data, view, test_set)
-                ]
-                for system in DAMAGE
-            }
-            resampled = Resampled.draw(len(references), SAMPLES)
-            metrics: tuple[Metric, ...] = ("BLEU", "chrF2")
-            for metric in metrics:
-                tables = {
-                    system: [count(metric, texts, references) for texts in of_seeds]
-                    for system, of_seeds in lines.items()
-                }
-                summaries += [
-                    _summary(system, metric, of_seeds, resampled, place)
-                    for system, of_seeds in tables.items()
-                ]
-                contrasts += [
-                    _contrast(("transformer", other), metric, tables, resampled, place)
-                    for other in ("gru", "gru-plain")
-                ]
-        return summaries, contrasts
+        cells = [self._cell(*place) for place in places]
+        summaries = [summary for cell in cells for summary in summarise(cell, SAMPLES)]
+        return summaries, contrast_all(cells, SAMPLES, _no_test)
+
+    def _cell(self, data: str, view: ViewName, test_set: str) -> Cell:
+        references = tuple(pair.tgt for pair in self.texts[test_set])
+        systems: dict[str, list[SeedOutput]] = {}
+        for one in self.results:
+            if (one.data, one.view, one.test_set) == (data, view, test_set):
+                text = (self.folder / one.hypotheses).read_text(encoding="utf-8")
+                lines = tuple(text.split("\n")[:-1])
+                tables = {metric: count(metric, lines, references) for metric in METRICS}
+                output = SeedOutput(one.seed, 35.0 + one.seed, lines, tables)
+                systems.setdefault(one.system, []).append(output)
+        return Cell(data, _view(view), test_set, references, systems)
+
+
+def _view(name: ViewName) -> View:
+    return View(name=name, budget=1.0, title=BUDGETS[name])
+
+
+def _no_test(
+    metric: Metric, first: SeedOutput, second: SeedOutput, references: tuple[str, ...]
+) -> tuple[SingleSeedTest, ...]:
+    """Stands for sacreBLEU's tests, which take their time."""
+    difference = float(values(metric, second.tables[metric].sum(0)))
+    difference -= float(values(metric, first.tables[metric].sum(0)))
+    return (
+        SingleSeedTest(
+            method="paired bootstrap",
+            first_seed=first.seed,
+            second_seed=second.seed,
+            difference=difference,
+            p=0.04,
+            p_holm=0.04,
+            signature=f"{SIGNATURE}|bs:{SAMPLES}|seed:12345",
+        ),
+    )
 
 
 def spoiled(text: str, system: str, condition: DataCondition, draw: random.Random) -> str:
@@ -306,63 +309,4 @@ def _run(system: str, seed: int) -> Run:
         peak_memory_mib=900.0,
         energy=ENERGY.model_copy(update={"joules": 43_000 / speed}),
         curve=curve,
-    )
-
-
-def _summary(
-    system: str, metric: Metric, tables: Any, resampled: Resampled, place: dict[str, Any]
-) -> Summary:
-    scores = seed_scores(metric, tables)
-    return Summary(
-        system=system,
-        metric=metric,
-        mean=mean_of_seeds(metric, tables, resampled),
-        sd=stdev(scores),
-        least=min(scores),
-        greatest=max(scores),
-        seeds=SEEDS,
-        median_seed=SEEDS[scores.index(median_low(scores))],
-        **place,
-    )
-
-
-def _contrast(
-    pair: tuple[str, str], metric: Metric, tables: Any, resampled: Resampled, place: dict[str, Any]
-) -> Contrast:
-    first, second = (tables[name] for name in pair)
-    found = two_level(metric, first, second, resampled)
-    better = "neither"
-    if found.estimate.is_clear:
-        better = "second" if found.value > 0 else "first"
-    words = {"first": f"{pair[0]} is better", "second": f"{pair[1]} is better"}
-    verdict = words.get(better, f"no difference between {pair[0]} and {pair[1]} is shown")
-    low, high = found.estimate.low, found.estimate.high
-    return Contrast.model_validate(
-        {
-            "first": pair[0],
-            "second": pair[1],
-            "metric": metric,
-            "difference": found.estimate,
-            "p": found.p,
-            "p_holm": min(1.0, 4 * found.p),
-            "hedges_g": hedges_g(seed_scores(metric, first), seed_scores(metric, second)),
-            "superiority": superiority(first, second, resampled)
-            if metric == "chrF2"
-            else {"value": 0.4, "low": 0.35, "high": 0.45},
-            "single_seed": [
-                {
-                    "method": "paired bootstrap",
-                    "first_seed": 1,
-                    "second_seed": 1,
-                    "difference": found.value,
-                    "p": found.p,
-                    "p_holm": min(1.0, 4 * found.p),
-                    "signature": SIGNATURE,
-                }
-            ],
-            "better": better,
-            "verdict": f"On {place['test_set']} {verdict}: {found.value:+.1f} {metric} "
-            f"({low:+.1f} to {high:+.1f}).",
-            **place,
-        }
     )

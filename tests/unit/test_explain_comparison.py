@@ -62,7 +62,7 @@ def test_scores_stand_by_joined_sentences(comparison: Comparison) -> None:
     rows = joined_scores(comparison, "tokens", lengths)
     of_gru = [row for row in rows if (row.system, row.data) == ("gru", "all")]
     assert [(row.joined, row.mean_length) for row in of_gru] == [(1, 5), (2, 10), (3, 15), (4, 20)]
-    assert {row.data for row in rows} == {"all", "1000 pairs", "joined"}
+    assert {row.data for row in rows} == {"all", "1000-pairs", "joined"}
     summary = next(
         one
         for one in comparison.summaries
@@ -80,7 +80,7 @@ def test_without_joined_sentences_there_is_no_such_picture(comparison: Compariso
 
 
 def test_lines_over_data_cross_where_the_difference_is_zero(comparison: Comparison) -> None:
-    sizes = {"1000 pairs": 1000, "all": 100_000}
+    sizes = {"1000-pairs": 1000, "all": 100_000}
     assert [row.pairs for row in size_scores(comparison, "tokens", "test", sizes)] == [
         *(1000, 100_000),
         *(1000, 100_000),
@@ -98,7 +98,7 @@ def test_lines_over_data_cross_where_the_difference_is_zero(comparison: Comparis
             for one in comparison.contrasts
             if (one.second, one.metric, one.view, one.test_set) == ("gru", "BLEU", "tokens", "test")
             for value, who in [
-                (small, better[0]) if one.data == "1000 pairs" else (large, better[1])
+                (small, better[0]) if one.data == "1000-pairs" else (large, better[1])
             ]
             if one.data != "joined"
         ]

@@ -14,7 +14,7 @@ from training.compare.explain.explanations import (
     read_explanations,
     write_explanations,
 )
-from training.compare.explain.extremes import extremes
+from training.compare.explain.extremes import Rated
 from training.compare.explain.faults import (
     FaultRate,
     content_words,
@@ -102,6 +102,7 @@ def _findings(
     scores, differences = bleu_by_length(
         *(outputs, bands or bands_for(outputs.sources), protocol.samples, protocol.random_seed)
     )
+    rated = Rated(outputs, material.median_seeds(test_set))
     omissions: tuple[FaultRate, ...] = ()
     if aligned is not None and text is not None:
         content = content_words(outputs.sources, text.source_words)
@@ -113,7 +114,8 @@ def _findings(
         length_differences=differences,
         word_accuracy=word_accuracy(outputs, text.target_words, resampled) if text else (),
         faults=(*fault_rates(outputs, resampled), *omissions),
-        extremes=extremes(outputs, material.median_seeds(test_set)),
+        extremes=rated.extremes(),
+        worst=rated.worst(),
         pareto=pareto(material.comparison, material.view, material.data, test_set.name),
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from mt.config import Strict
 from training.compare.explain.attention import AttentionScore, HeatMap
 from training.compare.explain.data_size import Crossing, SizeScore
-from training.compare.explain.extremes import Extremes
+from training.compare.explain.extremes import Extremes, Worst
 from training.compare.explain.faults import FaultRate
 from training.compare.explain.joined import JoinedScore
 from training.compare.explain.length_bands import BandDifference, BandScore
@@ -34,6 +34,7 @@ class TestSetFindings(Strict):
     word_accuracy: tuple[WordAccuracy, ...]
     faults: tuple[FaultRate, ...]
     extremes: tuple[Extremes, ...]
+    worst: tuple[Worst, ...]
     pareto: tuple[Priced, ...]
 
 

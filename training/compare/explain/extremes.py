@@ -1,6 +1,6 @@
 """The sentences on which two systems differ most: what a reader should look at first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -8,78 +8,96 @@ from pydantic import Field
 from sacrebleu.metrics.chrf import CHRF
 
 from mt.config import Strict
-from training.compare.counts import Values
 from training.compare.explain.outputs import Outputs
 
 SHOWN = 10  # sentences for each side
+WORST = 5  # sentences of each system
 
 
-class Extreme(Strict):
-    """One sentence with the translations of two systems, each of the system's median seed."""
+class ShownSentence(Strict):
+    """One sentence with translations, each of its system's median seed."""
 
     number: int = Field(ge=1, description="line of the test set")
-    better: str = Field(description="the system that is ahead on it")
     source: str
     reference: str
     translations: dict[str, str] = Field(description="by system")
     chrf: dict[str, float] = Field(description="chrF2 of this sentence by system, 0-100")
-    difference: float = Field(description="of the better one less the other")
 
 
 class Extremes(Strict):
-    """Where each of two systems is furthest ahead, most first."""
+    """Where each of two systems is furthest ahead of the other, most first."""
 
     first: str
     second: str
-    ahead_first: tuple[Extreme, ...]
-    ahead_second: tuple[Extreme, ...]
+    ahead_first: tuple[ShownSentence, ...]
+    ahead_second: tuple[ShownSentence, ...]
     signature: str = Field(description="of chrF2")
 
 
-def extremes(outputs: Outputs, seeds: dict[str, int], shown: int = SHOWN) -> tuple[Extremes, ...]:
-    """Extremes of all pairs of systems; seeds: whose translations are shown, by system."""
-    texts = {system: outputs.hypotheses[system][seed] for system, seed in seeds.items()}
-    metric = CHRF()
-    scores = {
-        system: _sentence_scores(metric, of, outputs.references) for system, of in texts.items()
-    }
-    return tuple(
-        Extremes(
-            first=first,
-            second=second,
-            ahead_first=_ahead(outputs, texts, scores, (first, second), shown),
-            ahead_second=_ahead(outputs, texts, scores, (second, first), shown),
-            signature=str(metric.get_signature()),
+class Worst(Strict):
+    """The sentences that a system translates worst, beside all others' translations of them."""
+
+    system: str
+    sentences: tuple[ShownSentence, ...]
+    signature: str = Field(description="of chrF2")
+
+
+class Rated:
+    """The translations of every system's median seed, each sentence with its chrF2."""
+
+    def __init__(self, outputs: Outputs, seeds: Mapping[str, int]) -> None:
+        """`seeds`: whose translations are shown, by system."""
+        self._outputs, metric = outputs, CHRF()
+        self._texts = {system: outputs.hypotheses[system][seed] for system, seed in seeds.items()}
+        self._scores = {
+            system: np.array(
+                [
+                    metric.sentence_score(text, [wanted]).score
+                    for text, wanted in zip(texts, outputs.references, strict=True)
+                ]
+            )
+            for system, texts in self._texts.items()
+        }
+        self._signature = str(metric.get_signature())
+
+    def extremes(self, shown: int = SHOWN) -> tuple[Extremes, ...]:
+        """Of all pairs of systems."""
+        return tuple(
+            Extremes(
+                first=first,
+                second=second,
+                ahead_first=self._ahead(first, second, shown),
+                ahead_second=self._ahead(second, first, shown),
+                signature=self._signature,
+            )
+            for first, second in combinations(self._texts, 2)
         )
-        for first, second in combinations(texts, 2)
-    )
 
+    def worst(self, shown: int = WORST) -> tuple[Worst, ...]:
+        """Of every system."""
+        return tuple(
+            Worst(
+                system=system,
+                sentences=tuple(
+                    self._sentence(i, self._texts)
+                    for i in np.argsort(scores, kind="stable")[:shown].tolist()
+                ),
+                signature=self._signature,
+            )
+            for system, scores in self._scores.items()
+        )
 
-def _sentence_scores(metric: CHRF, hypotheses: Sequence[str], references: Sequence[str]) -> Values:
-    """chrF2 of each sentence, 0-100."""
-    pairs = zip(hypotheses, references, strict=True)
-    return np.array([metric.sentence_score(text, [wanted]).score for text, wanted in pairs])
+    def _ahead(self, system: str, other: str, shown: int) -> tuple[ShownSentence, ...]:
+        """Sentences on which a system is ahead of another, most first."""
+        lead = self._scores[system] - self._scores[other]
+        order = [i for i in np.argsort(-lead, kind="stable")[:shown].tolist() if lead[i] > 0]
+        return tuple(self._sentence(i, (system, other)) for i in order)
 
-
-def _ahead(
-    outputs: Outputs,
-    texts: dict[str, Sequence[str]],
-    scores: dict[str, Values],
-    pair: tuple[str, str],
-    shown: int,
-) -> tuple[Extreme, ...]:
-    """Sentences on which the pair's first system is ahead of its second, most first."""
-    lead = scores[pair[0]] - scores[pair[1]]
-    order = [i for i in np.argsort(-lead, kind="stable")[:shown].tolist() if lead[i] > 0]
-    return tuple(
-        Extreme(
+    def _sentence(self, i: int, systems: Iterable[str]) -> ShownSentence:
+        return ShownSentence(
             number=i + 1,
-            better=pair[0],
-            source=outputs.sources[i],
-            reference=outputs.references[i],
-            translations={system: texts[system][i] for system in texts if system in pair},
-            chrf={system: float(scores[system][i]) for system in texts if system in pair},
-            difference=float(lead[i]),
+            source=self._outputs.sources[i],
+            reference=self._outputs.references[i],
+            translations={system: self._texts[system][i] for system in systems},
+            chrf={system: float(self._scores[system][i]) for system in systems},
         )
-        for i in order
-    )
