@@ -46,7 +46,7 @@ class Graphs(Strict):
 class Score(Strict):
     """A number with everything needed to compare it: sacreBLEU's signature and the test set."""
 
-    metric: Literal["BLEU", "chrF2", "TER", "BLEU-lc-tok"]
+    metric: Literal["BLEU", "chrF2", "TER", "BLEU-lc-tok", "token-accuracy"]
     value: float
     signature: str
     test_set: str

@@ -75,7 +75,7 @@ class TrainingConfig(Strict):
 
 @dataclass
 class Evaluation:
-    """One validation score: after which update, in BLEU, 0-100."""
+    """One validation score: after which update, in BLEU, 0-100 (pretraining: token accuracy)."""
 
     update: int
     bleu: float

@@ -4,6 +4,7 @@ import json
 import shlex
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -44,6 +45,47 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> None:
     click.echo(result.summary())
     if not result.finished:
         click.get_current_context().exit(INTERRUPTED)
+
+
+@click.command()
+@click.argument("recipe")
+@_SETTING
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A sentence a line, in either language; may be given again.",
+)
+@click.option("--licence", required=True, help="Terms of use of the text.")
+@click.option(
+    "--objective",
+    type=click.Choice(["denoising", "masked", "causal", "skip-gram"]),
+    default="denoising",
+    show_default=True,
+    help="For encoder and decoder, an encoder, a decoder, or embeddings alone.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder [runs/RECIPE-OBJECTIVE].")
+def pretrain(
+    recipe: str,
+    overrides: tuple[str, ...],
+    texts: tuple[Path, ...],
+    licence: str,
+    objective: Literal["denoising", "masked", "causal", "skip-gram"],
+    out: Path | None,
+) -> None:
+    """Train RECIPE's model on plain text, for a start where pairs are few; again to go on."""
+    from training.pretrain import pretrain as pretrain_recipe
+
+    chosen = read_recipe(recipe, overrides)
+    run = out or Path("runs") / f"{chosen.name}-{objective}"
+    lines = pretrain_recipe(chosen, texts, licence, objective, run)
+    if lines is None:
+        click.echo(f"stopped; {run} is saved and the same command continues")
+        click.get_current_context().exit(INTERRUPTED)
+    for line in lines:
+        click.echo(line)
 
 
 @click.command()

@@ -107,7 +107,7 @@ def _score(
     """The mean weights of checkpoints and their scores on the validation split."""
     weights = average(checkpoints)
     load_model_tensors(model, weights, "the average")
-    return weights, validation_scores(model, prepared, recipe.evaluation)
+    return weights, validation_scores(model, prepared, recipe)
 
 
 def _result(run: Path, final: Checkpoint) -> TrainResult:

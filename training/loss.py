@@ -9,6 +9,7 @@ from mt.config import Strict
 from training.batching import Batch
 from training.chunked_loss import projected_cross_entropy
 from training.models.seq2seq import Seq2Seq
+from training.pretraining import PretrainingConfig
 
 MANY_LOGITS = 2**27  # half a gigabyte as float32, and the plain way keeps several of it
 
@@ -45,11 +46,15 @@ class LossConfig(Strict):
     minimum_risk: MinimumRiskConfig | None = Field(
         None, description="fine-tune on the risk of sampled translations instead"
     )
+    pretraining: PretrainingConfig | None = Field(
+        None, description="learn from plain text instead; see `seq2serve pretrain`"
+    )
 
     @model_validator(mode="after")
     def _is_one_objective(self) -> "LossConfig":
-        if self.r_drop and self.minimum_risk:
-            raise ValueError("r_drop and minimum_risk are two objectives; choose one")
+        chosen = [name for name in ("r_drop", "minimum_risk", "pretraining") if getattr(self, name)]
+        if len(chosen) > 1:
+            raise ValueError(f"{' and '.join(chosen)} are {len(chosen)} objectives; choose one")
         return self
 
 
@@ -74,10 +79,14 @@ def real_hidden(model: Seq2Seq, batch: Batch) -> Tensor:
 
 def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> Tensor:
     """Summed loss of one batch, in nats; only hidden states of real target tokens are projected."""
-    hidden = real_hidden(model, batch)
+    return prediction_loss(model, real_hidden(model, batch), batch.targets, smoothing)
+
+
+def prediction_loss(model: Seq2Seq, hidden: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """Summed loss in nats of predicting targets (tokens,) from hidden states (tokens, d)."""
     if chunks_pay(hidden, model.vocab_size):
-        return projected_cross_entropy(hidden, model.output.weight, batch.targets, smoothing)
-    return label_smoothed_cross_entropy(model.project(hidden), batch.targets, smoothing)
+        return projected_cross_entropy(hidden, model.output.weight, targets, smoothing)
+    return label_smoothed_cross_entropy(model.project(hidden), targets, smoothing)
 
 
 def chunks_pay(hidden: Tensor, vocab_size: int) -> bool:

@@ -1,10 +1,13 @@
 """AdamW (Kingma and Ba 2015; Loshchilov and Hutter 2019) and one update of the weights."""
 
+from collections.abc import Sequence
+
 import torch
 from pydantic import Field
 from torch import nn
 
 from mt.config import Strict
+from mt.errors import ConfigError
 
 
 class OptimizerConfig(Strict):
@@ -25,6 +28,30 @@ class OptimizerConfig(Strict):
         lt=1,
         description="of the moving average of the weights that is scored and kept; 0: none",
     )
+    frozen: tuple[str, ...] = Field(
+        (), description="names of modules or weights that stay as they start: [encoder]"
+    )
+
+
+def freeze(model: nn.Module, names: Sequence[str]) -> None:
+    """Take these modules' or weights' gradients away.
+
+    Raises:
+        ConfigError: the model has nothing of that name, or nothing is left to train.
+    """
+    for name in names:
+        found = [
+            weights
+            for path, weights in model.named_parameters(remove_duplicate=False)
+            if f"{path}.".startswith(f"{name}.")
+        ]
+        if not found:
+            parts = ", ".join(part for part, _ in model.named_children())
+            raise ConfigError(f"optimizer.frozen: the model has no {name}; its parts: {parts}")
+        for weights in found:
+            weights.requires_grad_(False)
+    if not any(weights.requires_grad for weights in model.parameters()):
+        raise ConfigError("optimizer.frozen: nothing is left to train")
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:

@@ -32,6 +32,9 @@ class Recipe(Strict):
     initialise_from: str | None = Field(
         None, description="a run whose weights are the first ones; it shares `subwords.model`"
     )
+    initialise_embeddings: tuple[Path, ...] = Field(
+        (), description="files of word vectors (word2vec's or GloVe's text format), for a start"
+    )
     corpus: CorpusConfig
     subwords: SubwordsConfig
     model: ModelConfig

@@ -7,11 +7,12 @@ from mt.errors import CheckpointError
 from training.budget import RunState
 from training.checkpoint import Checkpoint, find_checkpoint
 from training.compilation import compile_for_training
+from training.embeddings import load_embeddings
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
 from training.moving_average import MovingAverage
 from training.objective import build_objective
-from training.optimizer import build_optimizer
+from training.optimizer import build_optimizer, freeze
 from training.precision import choose_device
 from training.prepare import Prepared
 from training.recipe import Recipe
@@ -37,6 +38,9 @@ class Session:
         self.model = build_model(recipe.model, prepared.tokenizer.vocab_size)
         if recipe.initialise_from is not None and checkpoint is None:
             _start_from(self.model, recipe.initialise_from, prepared)
+        if recipe.initialise_embeddings and checkpoint is None:
+            load_embeddings(self.model, prepared.tokenizer, recipe.initialise_embeddings)
+        freeze(self.model, recipe.optimizer.frozen)
         self.model.to(self.device)
         self.objective = build_objective(recipe.loss, prepared.tokenizer)
         self.optimizer = build_optimizer(self.model, recipe.optimizer)

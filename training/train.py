@@ -112,18 +112,18 @@ def _evaluate(s: Session, log: MetricsLog) -> None:
     if state.history and state.history[-1].update == state.update:
         return
     began = time.perf_counter()
-    scores = validation_scores(s.evaluated, s.prepared, s.recipe.evaluation)
-    bleu = scores[0].value
-    state.history.append(Evaluation(state.update, bleu))
+    scores = validation_scores(s.evaluated, s.prepared, s.recipe)
+    score = scores[0]
+    state.history.append(Evaluation(state.update, score.value))
     state.evaluated_s = state.seconds
-    s.schedule.observe(bleu)
+    s.schedule.observe(score.value)
     _save(s)
     figures: dict[str, float] = {score.metric: score.value for score in scores}
     log.write("validation", state.update, {**figures, **_whereabouts(s)})
     best = state.best(1)[0]
     say(
-        f"{_place(state)}, {clock(state.seconds)} of training: validation BLEU "
-        f"{bleu:.2f} (best {best.bleu:.2f} after update {best.update:,}; "
+        f"{_place(state)}, {clock(state.seconds)} of training: validation {score.metric} "
+        f"{score.value:.2f} (best {best.bleu:.2f} after update {best.update:,}; "
         f"{time.perf_counter() - began:.0f} s)"
     )
     if s.on_evaluation is not None:

@@ -9,7 +9,7 @@ import zstandard
 from mt.errors import CorpusError
 from training.corpora.lines import MAX_LINE_BYTES, read_lines
 from training.corpora.pair import Pair
-from training.corpora.readers import JsonLinesFile, MosesFiles, TsvFile, read_pairs
+from training.corpora.readers import JsonLinesFile, MosesFiles, TextFile, TsvFile, read_pairs
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -32,6 +32,11 @@ def moses(folder: Path, src: bytes, tgt: bytes, suffix: str = "") -> MosesFiles:
 def test_moses_pairs_in_every_compression(tmp_path: Path, suffix: str) -> None:
     source = moses(tmp_path, b"one\ntwo\n", "eins\nzwölf\n".encode(), suffix)
     assert list(read_pairs(source)) == [Pair("one", "eins"), Pair("two", "zwölf")]
+
+
+def test_plain_text_is_both_sides(tmp_path: Path) -> None:
+    source = TextFile(path=write(tmp_path / "a.txt.gz", b"one\n\ntwo\n"))
+    assert list(read_pairs(source)) == [Pair("one", "one"), Pair("", ""), Pair("two", "two")]
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])

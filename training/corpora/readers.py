@@ -40,10 +40,18 @@ class JsonLinesFile(Strict):
     target_key: str = Field("target", min_length=1)
 
 
-PairSource = Annotated[MosesFiles | TsvFile | JsonLinesFile, Field(discriminator="format")]
+class TextFile(Strict):
+    """Plain text for pretraining: each line is both sides of a pair."""
+
+    format: Literal["text"] = "text"
+    path: Path
 
 
-def read_pairs(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pair]:
+AnySource = MosesFiles | TsvFile | JsonLinesFile | TextFile
+PairSource = Annotated[AnySource, Field(discriminator="format")]
+
+
+def read_pairs(source: AnySource) -> Iterator[Pair]:
     """All pairs of a source in order, never more than a few lines of it in memory.
 
     Pairs with one blank side are passed on: cleaning counts and drops them.
@@ -61,14 +69,14 @@ def read_pairs(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pair]:
         raise CorpusError(f"{names}: no pair with text on both sides; the corpus is empty")
 
 
-def paths(source: MosesFiles | TsvFile | JsonLinesFile) -> tuple[Path, ...]:
+def paths(source: AnySource) -> tuple[Path, ...]:
     """The files behind a source."""
     if isinstance(source, MosesFiles):
         return source.source, source.target
     return (source.path,)
 
 
-def read_all_pairs(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pair]:
+def read_all_pairs(source: AnySource) -> Iterator[Pair]:
     """As `read_pairs`, but where there is no text at all that is no error."""
     match source:
         case MosesFiles():
@@ -77,6 +85,8 @@ def read_all_pairs(source: MosesFiles | TsvFile | JsonLinesFile) -> Iterator[Pai
             return _read_tsv(source)
         case JsonLinesFile():
             return _read_json_lines(source)
+        case TextFile():
+            return (Pair(line, line) for line in read_lines(source.path))
 
 
 def _read_moses(files: MosesFiles) -> Iterator[Pair]:

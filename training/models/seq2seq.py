@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mt.errors import ConfigError
+
 Tensors = dict[str, Tensor]
 
 
@@ -76,6 +78,17 @@ class Seq2Seq(nn.Module, ABC):
 
         last_ids (rows,); state, memory and src_mask have one row for each of these rows.
         """
+
+    def source_states(self, src: Tensor) -> Tensor:
+        """What an encoder makes of ids (batch, src_len), as wide as `project` reads.
+
+        Raises:
+            ConfigError: the encoder has no such states.
+        """
+        raise ConfigError(
+            f"loss.pretraining: the encoder of {type(self).__name__} is not as wide as its output "
+            "layer, so it cannot say which words are masked; choose denoising"
+        )
 
     def hidden(self, src: Tensor, tgt_in: Tensor) -> Tensor:
         """Teacher-forced hidden states (batch, tgt_len, d)."""

@@ -124,10 +124,8 @@ class Transformer(Seq2Seq):
 
     def encode(self, src: Tensor) -> Encoded:
         """Encode source ids (batch, src_len); memory holds keys and values (see `Decoder`)."""
-        src_mask = src != PAD_ID
-        positions = torch.arange(src.shape[1], device=src.device)
-        x, _ = self.embed(self.src_embedding, self.src_positions, src, positions)
-        memory = self.decoder.keys_values(self.encoder(x, positions, src_mask[:, None, None]))
+        src_mask, x = src != PAD_ID, self.source_states(src)
+        memory = self.decoder.keys_values(x)
         batch, layers, heads, _, d_head = memory["keys"].shape
         nothing = x.new_zeros(batch, layers, heads, 0, d_head)
         start = torch.zeros(batch, dtype=torch.int64, device=src.device)
@@ -135,6 +133,13 @@ class Transformer(Seq2Seq):
         if self.tgt_positions.has_state:
             state["read"] = x.new_zeros(batch, self.config.d_model)
         return Encoded(memory, src_mask, state)
+
+    def source_states(self, src: Tensor) -> Tensor:
+        """The encoder's last layer (batch, src_len, d_model)."""
+        positions = torch.arange(src.shape[1], device=src.device)
+        x, _ = self.embed(self.src_embedding, self.src_positions, src, positions)
+        states: Tensor = self.encoder(x, positions, (src != PAD_ID)[:, None, None])
+        return states
 
     def decode(self, encoded: Encoded, tgt_in: Tensor) -> Tensor:
         """Hidden states (batch, tgt_len, d_model); later positions are masked, section 3.1."""
