@@ -7,13 +7,17 @@ import pytest
 import training
 from training.ablation import read_plan
 from training.cli import read_recipe
+from training.compare.cli import read_any_plan
+from training.compare.fairness import check_fairness
+from training.compare.plan import read_plan as read_comparison_plan
 from training.models import build_model
 from training.models.seq2seq import count_parameters
 
 SHIPPED = sorted(Path(training.__file__).parent.joinpath("recipes").glob("*.yaml"))
 
 
-PLANS = sorted(SHIPPED[0].parent.with_name("plans").glob("*.yaml"))
+PLANS = sorted(SHIPPED[0].parent.with_name("plans").glob("ablation-*.yaml"))
+COMPARISONS = sorted(SHIPPED[0].parent.with_name("plans").glob("compare-*.yaml"))
 
 
 def parameters(name: str) -> int:
@@ -72,3 +76,14 @@ def test_every_row_of_a_shipped_plan_makes_a_recipe(path: Path) -> None:
     plan = read_plan(path)
     recipes = [read_recipe(plan.recipe, plan.settings + row.settings) for row in plan.rows]
     assert all(recipe != read_recipe(plan.recipe, plan.settings) for recipe in recipes)
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_every_shipped_comparison_is_fair(path: Path) -> None:
+    plan = read_any_plan([path.stem])
+    assert plan == read_comparison_plan(path)
+    recipes = {
+        system.name: read_recipe(system.recipe, plan.settings + system.settings)
+        for system in plan.systems
+    }
+    assert check_fairness(plan, recipes).tests == plan.tests

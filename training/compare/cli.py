@@ -79,16 +79,16 @@ def compare(
     if given := [flag for flag, value in gate.items() if value is not None]:
         raise ConfigError(f"{', '.join(given)}: only together with --promote")
     budgets = {"tokens": tokens, "minutes": minutes, "flops": flops}
-    plan = read_any_plan(recipes, overrides, seeds, splits, budgets)
+    plan = read_any_plan(recipes, overrides, seeds, splits, **budgets)
     _compare(plan, out or _FOLDER / plan.name, jobs, ray, dry_run)
 
 
 def read_any_plan(
     names: Sequence[str],
-    overrides: Sequence[str],
-    seeds: int | None,
-    splits: Sequence[str],
-    budgets: dict[str, float | None],
+    overrides: Sequence[str] = (),
+    seeds: int | None = None,
+    splits: Sequence[str] = (),
+    **budgets: float | None,
 ) -> Plan:
     """The plan of a file, or one made of recipes and flags.
 

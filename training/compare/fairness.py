@@ -20,6 +20,7 @@ from training.tune.ranges import flat
 LARGEST_MISMATCH = 0.01
 EQUAL = {  # keys of recipes, and what it is that all systems share
     "initialise_from": "first weights: all random, or all taken from the same run",
+    "initialise_embeddings": "first embeddings",
     "corpus": "corpus, its cleaning and its extra pairs",
     "subwords": "subword settings, and one SentencePiece model",
     "loss": "loss and label smoothing",

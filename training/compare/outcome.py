@@ -193,7 +193,9 @@ class Decoding(Strict):
     sentences_per_s: float
     tokens_per_s: float = Field(description="target subwords")
     sentences_per_processor_s: float = Field(description="steadier on a machine that is shared")
-    memory_mib: float = Field(description="most resident memory of the process up to then")
+    memory_mib: float = Field(
+        description="most resident memory of the process meanwhile, PyTorch included"
+    )
     energy: Energy
 
 

@@ -6,7 +6,6 @@ Everything is remembered by what it hangs on: weights, sentences, search.
 
 import hashlib
 import json
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from mt.bundle import Score
 from mt.config import Strict
 from mt.search_options import SearchOptions
 from training.compare.energy import EnergyMeter
+from training.compare.memory import forget_peak, peak_mib
 from training.compare.outcome import Decoding, SingleSeedTest
 from training.corpora.pair import Pair
 from training.durable_files import write_file
@@ -155,10 +155,11 @@ def translate_test(system: System, test: Sentences, options: SearchOptions) -> T
     """Translate a test set, watched by clock, processor time and energy, and score it."""
     sources = [pair.src for pair in test.pairs]
     references = [pair.tgt for pair in test.pairs]
+    forget_peak()
     meter, began, cpu = EnergyMeter(), time.perf_counter(), time.process_time()
     found = translate_sentences(system.stepper, system.tokenizer, sources, options, system.max_rows)
     seconds, processor_s = time.perf_counter() - began, time.process_time() - cpu
-    energy = meter.spent()
+    energy, memory_mib = meter.spent(), peak_mib()
     tokens = sum(len(system.tokenizer.encode(text)) + 1 for text in found)  # with eos
     scores = [metric(found, references, test.title) for metric in (bleu, chrf, ter)]
     precision = {"precision": system.precision}
@@ -171,7 +172,7 @@ def translate_test(system: System, test: Sentences, options: SearchOptions) -> T
             sentences_per_s=len(found) / seconds,
             tokens_per_s=tokens / seconds,
             sentences_per_processor_s=len(found) / processor_s,
-            memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            memory_mib=memory_mib,
             energy=energy,
         ),
     )
