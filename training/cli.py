@@ -10,26 +10,12 @@ import click
 
 from mt.errors import ConfigError
 from mt.search_options import SearchOptions
-from training.recipe import Recipe, load_recipe
+from training.recipe import read_recipe
 
 INTERRUPTED = 130  # what shells report after Ctrl-C
-_SHIPPED = Path(__file__).parent / "recipes"
 _SETTING = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe's dotted key."
 )
-
-
-def read_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
-    """A recipe by path, or one that ships with this program by name.
-
-    Raises:
-        ConfigError: there is no such recipe, or it is wrong.
-    """
-    path, shipped = Path(name), _SHIPPED / f"{name}.yaml"
-    if not path.is_file() and not shipped.is_file():
-        known = ", ".join(sorted(recipe.stem for recipe in _SHIPPED.glob("*.yaml")))
-        raise ConfigError(f"{name}: no such file; recipes that ship with seq2serve: {known}")
-    return load_recipe(path if path.is_file() else shipped, overrides)
 
 
 @click.command()

@@ -24,7 +24,7 @@ from training.console import say
 from training.durable_files import write_file
 from training.machine import describe_machine, source_revision
 from training.precision import choose_device
-from training.recipe import Recipe, differing_keys, to_values
+from training.recipe import Recipe, changed_settings, differing_keys, to_values
 from training.scoring import Scored, score_system
 from training.system import open_system
 from training.trained import load_trained, read_final
@@ -103,7 +103,7 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
     return {
         "recipe": recipe.name,
         "commands": [
-            f"seq2serve train {recipe.name} --set seed=N{_budget(recipe)} --out RUN",
+            f"seq2serve train {recipe.name} --set seed=N{_settings(recipe)} --out RUN",
             f"seq2serve publish RUN... --split {scored.split}{_penalty(scored)} --out FOLDER",
         ],
         "revision": source_revision(),
@@ -114,9 +114,12 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
     }
 
 
-def _budget(recipe: Recipe) -> str:
-    limits = recipe.training.limits().items()
-    return "".join(f" --set training.{name}={limit:g}" for name, limit in limits)
+def _settings(recipe: Recipe) -> str:
+    """What was changed of the shipped recipe, and the budget, which will be changed again."""
+    limits = {f"training.{name}": limit for name, limit in recipe.training.limits().items()}
+    chosen = changed_settings(recipe) | limits
+    chosen.pop("training.threads", None)
+    return "".join(f" --set {key}={json.dumps(value)}" for key, value in chosen.items())
 
 
 def _penalty(scored: Scored) -> str:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from mt.config import Strict, describe, load_yaml
+from mt.errors import ConfigError
 from training.batching import BatchingConfig
 from training.budget import TrainingConfig
 from training.corpora.corpus import CorpusConfig
@@ -19,6 +20,7 @@ from training.schedule import ScheduleConfig
 from training.subwords import SubwordsConfig
 from training.tune.ranges import Range, check_range, flat, replaced
 
+SHIPPED = Path(__file__).parent / "recipes"
 _MAY_CHANGE = ("name", "training", "evaluation", "tune")
 
 
@@ -79,6 +81,31 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
         ConfigError: it cannot be read or does not fit; names file and dotted key.
     """
     return load_yaml(path, Recipe, overrides)
+
+
+def read_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """A recipe by path, or one that ships with this program by name.
+
+    Raises:
+        ConfigError: there is no such recipe, or it is wrong.
+    """
+    path, shipped = Path(name), SHIPPED / f"{name}.yaml"
+    if not path.is_file() and not shipped.is_file():
+        known = ", ".join(sorted(recipe.stem for recipe in SHIPPED.glob("*.yaml")))
+        raise ConfigError(f"{name}: no such file; recipes that ship with seq2serve: {known}")
+    return load_recipe(path if path.is_file() else shipped, overrides)
+
+
+def changed_settings(recipe: Recipe) -> dict[str, Any]:
+    """Dotted keys in which a recipe differs from the shipped one of its name, with its values.
+
+    Its seed, and what neither trains nor scores, is left out; empty where none of its name ships.
+    """
+    if not (SHIPPED / f"{recipe.name}.yaml").is_file():
+        return {}
+    written, mine = (flat(to_values(one)) for one in (read_recipe(recipe.name), recipe))
+    keys = [key for key in mine if not key.startswith(("seed", "tune", "training.keep_at"))]
+    return {key: mine[key] for key in keys if mine[key] != written.get(key)}
 
 
 def to_values(recipe: Recipe) -> dict[str, Any]:

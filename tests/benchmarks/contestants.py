@@ -12,13 +12,13 @@ from mt.bundle import Bundle, Manifest
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import BOS_ID, EOS_ID
 from tests.tiny_bundle import TOKENIZER, tiny_manifest
-from training.cli import read_recipe
 from training.export.families import build_graphs
 from training.export.graph import NO_RANGES
 from training.export.quantize import calibrate
 from training.export.signature import Limits
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
+from training.recipe import read_recipe
 from training.stepper import TorchStepper
 
 VOCAB_SIZE = 8000

@@ -22,11 +22,10 @@ from mt.search_options import SearchOptions
 from tests.benchmarks.gpu_speed import device_facts, steady_speed
 from training.budget import RunState
 from training.checkpoint import CHECKPOINTS, checkpoint_folder
-from training.cli import read_recipe
 from training.cpu_memory import keep_freed_memory
 from training.precision import choose_device, use_threads
 from training.prepare import DATA, TOKENIZER, Prepared, prepare
-from training.recipe import Recipe
+from training.recipe import Recipe, read_recipe
 from training.scoring import score_system
 from training.session import Session
 from training.system import open_system

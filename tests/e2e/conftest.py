@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from training.cli import read_recipe
 from training.export import export
+from training.recipe import read_recipe
 from training.train import train
 
 FAMILIES = ("gru", "transformer")

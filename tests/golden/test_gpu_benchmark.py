@@ -17,7 +17,7 @@ from tests.benchmarks.gpu_speed import useful_flops
 from tests.benchmarks.gpu_workers import Workers
 from tests.tiny_models import tiny_gru, tiny_transformer
 from training.batching import Batch
-from training.cli import read_recipe
+from training.recipe import read_recipe
 
 
 def batch(src: list[list[int]], tgt: list[list[int]]) -> Batch:

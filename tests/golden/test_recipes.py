@@ -6,12 +6,12 @@ import pytest
 
 import training
 from training.ablation import read_plan
-from training.cli import read_recipe
 from training.compare.cli import read_any_plan
 from training.compare.fairness import check_fairness
 from training.compare.plan import read_plan as read_comparison_plan
 from training.models import build_model
 from training.models.seq2seq import count_parameters
+from training.recipe import read_recipe
 
 SHIPPED = sorted(Path(training.__file__).parent.joinpath("recipes").glob("*.yaml"))
 

@@ -9,7 +9,7 @@ import yaml
 from mt.errors import ConfigError
 from tests.tiny_run import recipe_values, write_corpus
 from training.ablation import ablate, read_plan, table
-from training.cli import read_recipe
+from training.recipe import read_recipe
 
 
 def write_plan(folder: Path, **values: object) -> Path:

@@ -232,7 +232,7 @@ def test_families_are_told_apart_by_name() -> None:
     assert isinstance(build_model(gru, 9), GRU)
     assert isinstance(build_model(transformer, 9), Transformer)
     assert build_model(gru, 9).vocab_size == 9
-    with pytest.raises(ValidationError, match="'gru'.*'transformer'"):
+    with pytest.raises(ValidationError, match=r"'gru'.*'transformer'"):
         configs.validate_python({"family": "lstm"})
 
 

@@ -10,8 +10,10 @@ from mt.errors import ConfigError
 from tests.tiny_run import recipe_values, tiny_recipe
 from training.recipe import (
     Recipe,
+    changed_settings,
     differing_keys,
     load_recipe,
+    read_recipe,
     to_values,
     to_yaml,
     with_defaults,
@@ -138,3 +140,10 @@ def test_keys_that_were_added_since_count_with_their_defaults(tmp_path: Path) ->
     del stored["loss"], stored["optimizer"]["eps"]
     assert with_defaults(stored) == to_values(tiny_recipe(tmp_path))
     assert with_defaults({"seed": 1, "gone": 2}) == {"seed": 1, "gone": 2}
+
+
+def test_what_was_changed_of_a_shipped_recipe() -> None:
+    changed = ("seed=3", "model.dropout=0.1", "training.keep_at_minutes=[1]")
+    found = changed_settings(read_recipe("multi30k-en-de-gru-s", changed))
+    assert found == {"model.dropout": 0.1}
+    assert changed_settings(read_recipe("multi30k-en-de-gru-s")) == {}

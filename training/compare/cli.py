@@ -9,9 +9,10 @@ import click
 import yaml
 
 from mt.errors import ConfigError
-from training.cli import INTERRUPTED, read_recipe, search_options
+from training.cli import INTERRUPTED, search_options
 from training.compare.outcome import Comparison
 from training.compare.plan import Plan, plan_of_recipes, read_plan
+from training.recipe import read_recipe
 
 _PLANS = Path(__file__).parent.parent / "plans"
 _FOLDER = Path("build/comparisons")
