@@ -14,14 +14,14 @@ from training.models.family import ModelConfig as _AnyConfig
 from training.models.seq2seq import Seq2Seq
 
 
-def _find() -> dict[str, Family]:
+def find_families() -> dict[str, Family]:
     """Every family of this folder by its name."""
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     found = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
     return {family.name: family for family in found}
 
 
-FAMILIES = _find()
+FAMILIES = find_families()
 
 if TYPE_CHECKING:
     ModelConfig = _AnyConfig
@@ -35,4 +35,4 @@ def build_model(config: _AnyConfig, vocab_size: int) -> Seq2Seq:
     return FAMILIES[config.family].build(config, vocab_size)
 
 
-__all__ = ["FAMILIES", "ModelConfig", "Seq2Seq", "build_model"]
+__all__ = ["FAMILIES", "ModelConfig", "Seq2Seq", "build_model", "find_families"]
