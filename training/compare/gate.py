@@ -5,6 +5,7 @@ must lie above minus the margin. That B is not shown to be worse is not enough: 
 shows nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,8 +87,7 @@ def promote(first: Path, second: Path, gate: Gate) -> Promotion:
     test_set, pairs = _pairs(systems[0], gate)
     references = [pair.tgt for pair in pairs]
     outputs = [_translate(system, pairs, gate.options) for system in systems]
-    tables = [[count("BLEU", output, references)] for output in outputs]
-    found = two_level("BLEU", tables[0], tables[1], Resampled.draw(len(pairs), gate.samples))
+    difference, bound = decide(outputs[0], outputs[1], references, gate.samples)
     scores = [bleu(output, references, test_set) for output in outputs]
     sides = [
         Side(
@@ -98,7 +98,6 @@ def promote(first: Path, second: Path, gate: Gate) -> Promotion:
         )
         for path, system, score in zip((first, second), systems, scores, strict=True)
     ]
-    bound = found.lower_bound()
     return Promotion(
         first=sides[0],
         second=sides[1],
@@ -106,12 +105,21 @@ def promote(first: Path, second: Path, gate: Gate) -> Promotion:
         sentences=len(pairs),
         signature=scores[0].signature,
         margin=gate.margin,
-        difference=found.value,
+        difference=difference,
         lower_bound=bound,
         confidence=CONFIDENCE,
         samples=gate.samples,
         promoted=bound > -gate.margin,
     )
+
+
+def decide(
+    first: Sequence[str], second: Sequence[str], references: Sequence[str], samples: int
+) -> tuple[float, float]:
+    """BLEU of the second output less the first, and what it surely exceeds (paired bootstrap)."""
+    tables = [[count("BLEU", output, references)] for output in (first, second)]
+    found = two_level("BLEU", tables[0], tables[1], Resampled.draw(len(references), samples))
+    return found.value, found.lower_bound()
 
 
 def _pairs(system: System, gate: Gate) -> tuple[str, list[Pair]]:
