@@ -29,6 +29,8 @@ def on_ray(
 ) -> list[Outcome]:
     """Do one piece of work for every job, as Ray tasks of one core each; results in their order.
 
+    Every task has a process of its own, so that memory is measured of it alone.
+
     address: of a cluster (`auto`, `ray://host:10001`), or `local`: this machine's cores. A task
     whose worker died is done again. `watch` is told now and then how many are done.
 
@@ -45,7 +47,7 @@ def on_ray(
         return work(job)
 
     try:
-        remote = ray.remote(num_cpus=1, max_retries=3)(task)
+        remote = ray.remote(num_cpus=1, max_retries=3, max_calls=1)(task)
         return _collect(ray, [remote.remote(job) for job in jobs], watch)
     finally:
         ray.shutdown()

@@ -163,7 +163,7 @@ def lines(outcome: Comparison) -> list[str]:
             rows.append(
                 f"{summary.system}, {summary.data}, equal {summary.view}, {summary.test_set}: BLEU "
                 f"{mean.value:.2f} ({mean.low:.2f} to {mean.high:.2f}{sd}, "
-                f"{len(summary.seeds)} seeds)"
+                f"{len(summary.seeds)} seed{'s' if len(summary.seeds) > 1 else ''})"
             )
     return [*rows, *(c.verdict for c in outcome.contrasts if c.metric == "BLEU")]
 

@@ -6,6 +6,8 @@ The folder of a comparison holds comparison.json, `translations` and what was ma
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
+from pathlib import Path
 
 from mt.errors import CheckpointError, ConfigError
 from training.compare.comparing import Comparing
@@ -19,7 +21,6 @@ from training.compare.contrasts import (
 )
 from training.compare.counts import METRICS, count
 from training.compare.jobs import (
-    Job,
     candidates,
     checkpoints,
     is_finished,
@@ -36,7 +37,7 @@ from training.compare.scored import (
     Search,
     Sentences,
     remembered,
-    score_point,
+    score_points,
 )
 from training.compare.spread import Workers
 from training.console import say
@@ -86,18 +87,25 @@ def _score(comparing: Comparing, workers: Workers) -> Found:
     tests = _test_sets(plan, comparing.fair.tests, corpus)
     validation = _validation(plan, next(iter(comparing.recipes.values())), corpus)
     search = Search(plan.search.beam_size, plan.search.length_penalties, plan.threads)
-    asked: list[tuple[Job, ViewName, PointJob]] = []
+    asked: dict[tuple[Path, ViewName], PointJob] = {}
     for job in comparing.jobs:
         kept = checkpoints(job.run)
         for view, mark in job.marks.items():
-            weights = tuple((w.folder, w.sha256) for w in candidates(kept, mark, job.run))
-            point = PointJob(weights, search, validation, tests, comparing.memory)
-            asked.append((job, view, point))
-    scored = workers.score(
-        score_point, [point for _, _, point in asked], f"scoring {len(asked)} points"
-    )
-    points = {(job.run, view): one for (job, view, _), one in zip(asked, scored, strict=True)}
-    return Found(corpus, validation, tests, comparing.jobs, points)
+            weights = tuple((one.folder, one.sha256) for one in candidates(kept, mark, job.run))
+            asked[job.run, view] = PointJob(weights, search, validation, tests, comparing.memory)
+    return Found(corpus, validation, tests, comparing.jobs, _points(asked, workers))
+
+
+def _points(
+    asked: dict[tuple[Path, ViewName], PointJob], workers: Workers
+) -> dict[tuple[Path, ViewName], ScoredPoint]:
+    """All points of a run in one piece of work: views may share weights, which are scored once."""
+    by_run: dict[Path, list[PointJob]] = {}
+    for (run, _), point in asked.items():
+        by_run.setdefault(run, []).append(point)
+    title = f"scoring {len(asked)} points of {len(by_run)} runs"
+    scored = workers.score(score_points, list(by_run.values()), title)
+    return dict(zip(asked, chain.from_iterable(scored), strict=True))
 
 
 def _test_sets(plan: Plan, splits: Sequence[str], corpus: Corpus) -> tuple[Sentences, ...]:

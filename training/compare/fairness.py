@@ -90,7 +90,7 @@ def _differing(plan: Plan, recipes: Mapping[str, Recipe]) -> list[str]:
         if wrong := [key for key in keys if not _is_below(key, allowed)]:
             problems.append(
                 f"{first.name} and {other.name} differ in {', '.join(wrong)} "
-                "(give both the same in `settings`, or name the key and why in `differs`)"
+                "(give all the same in the plan's `settings`, or say in `differs` why)"
             )
     return problems
 
@@ -122,7 +122,7 @@ def _unmatched(plan: Plan, recipes: Mapping[str, Recipe]) -> list[str]:
     apart = max(sizes.values()) / min(sizes.values()) - 1
     return [
         f"parameters are {apart:.1%} apart ({listed}), more than {LARGEST_MISMATCH:.0%}; change "
-        "sizes in a system's `settings`, or say in `unmatched` why it differs"
+        "sizes in a system's `settings`, or say in its `unmatched`, in a plan, why it differs"
     ]
 
 

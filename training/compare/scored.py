@@ -7,7 +7,7 @@ Everything is remembered by what it hangs on: weights, sentences, search.
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -104,6 +104,11 @@ class ScoredPoint:
     weights_sha256: str
     chosen: Chosen
     tests: dict[str, Translated]
+
+
+def score_points(jobs: Sequence[PointJob]) -> list[ScoredPoint]:
+    """Several points, one after the other."""
+    return [score_point(job) for job in jobs]
 
 
 def score_point(job: PointJob) -> ScoredPoint:
