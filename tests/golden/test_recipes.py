@@ -20,8 +20,8 @@ PLANS = sorted(SHIPPED[0].parent.with_name("plans").glob("ablation-*.yaml"))
 COMPARISONS = sorted(SHIPPED[0].parent.with_name("plans").glob("compare-*.yaml"))
 
 
-def parameters(name: str) -> int:
-    recipe = read_recipe(name)
+def parameters(name: str, *settings: str) -> int:
+    recipe = read_recipe(name, settings)
     return count_parameters(build_model(recipe.model, recipe.subwords.vocab_size))
 
 
@@ -46,7 +46,27 @@ def test_the_families_that_are_compared_match_within_one_per_cent(
     assert parameters(gru) == pytest.approx(parameters(transformer), rel=0.01)
 
 
-@pytest.mark.parametrize("name", [name for pair in PAIRS for name in pair])
+ABLATION = {"none": 129, "dot": 129, "general": 121, "bahdanau": 114}  # encoder sizes
+DEMOS = ["demo-recurrent", "demo-lstm", "demo-rnn", "demo-hybrid"]
+
+
+@pytest.mark.parametrize("attention", ABLATION)
+def test_the_attention_ablation_matches_within_one_per_cent(attention: str) -> None:
+    size = ABLATION[attention]
+    sizes = {"attention": attention, "encoder_size": size, "decoder_size": 2 * size}
+    settings = [f"model.{key}={value}" for key, value in sizes.items()]
+    changed = parameters("demo-recurrent", *settings)
+    assert changed == pytest.approx(parameters("demo-transformer"), rel=0.01)
+    text = Path(SHIPPED[0].parent, "demo-recurrent.yaml").read_text(encoding="utf-8")
+    assert f"encoder_size {size}, decoder_size {2 * size}" in text
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_the_variants_of_the_demo_are_as_large_as_its_transformer(name: str) -> None:
+    assert parameters(name) == pytest.approx(parameters("demo-transformer"), rel=0.01)
+
+
+@pytest.mark.parametrize("name", [*(name for pair in PAIRS for name in pair), *DEMOS])
 def test_a_recipe_says_how_many_parameters_it_has(name: str) -> None:
     text = Path(SHIPPED[0].parent, f"{name}.yaml").read_text(encoding="utf-8")
     assert f"; {parameters(name):,} parameters" in text
@@ -54,7 +74,10 @@ def test_a_recipe_says_how_many_parameters_it_has(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [*PAIRS, ("demo-gru", "demo-transformer"), ("demo-gru", "demo-gru-no-attention")],
+    [
+        *PAIRS,
+        *(("demo-gru", name) for name in ("demo-transformer", "demo-gru-no-attention", *DEMOS)),
+    ],
 )
 def test_what_is_compared_differs_in_model_learning_rate_and_ranges_only(
     first: str, second: str
