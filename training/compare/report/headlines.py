@@ -1,0 +1,55 @@
+"""The verdict in few sentences: one for each pair of systems and test set, over all budgets."""
+
+from collections.abc import Sequence
+
+from training.compare.outcome import Comparison, Contrast, ViewName
+from training.compare.report.numbers import number, signed
+
+Titles = dict[ViewName, str]
+
+_FEW = 3  # systems of which every pair is told; of more, each against the first
+
+
+def headlines(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str]:
+    """Who is better than whom, after which budgets; contrasts are of BLEU, on the same data."""
+    systems = [system.name for system in comparison.systems]
+    titles = {view.name: view.title for view in comparison.views}
+    pairs = dict.fromkeys((one.test_set, one.first, one.second) for one in contrasts)
+    told = [pair for pair in pairs if len(systems) <= _FEW or systems[0] in (pair[1], pair[2])]
+    return [
+        _headline(
+            [one for one in contrasts if (one.test_set, one.first, one.second) == pair], titles
+        )
+        for pair in told
+    ]
+
+
+def _headline(contrasts: Sequence[Contrast], titles: Titles) -> str:
+    """One pair on one test set."""
+    clauses = []
+    for better in ("first", "second", "neither"):
+        found = [one for one in contrasts if one.better == better]
+        if found:
+            clauses.append(_clause(found, titles))
+    return f"On {contrasts[0].test_set}, {'; '.join(clauses)}."
+
+
+def _clause(contrasts: Sequence[Contrast], titles: Titles) -> str:
+    """Budgets with the same outcome."""
+    one = contrasts[0]
+    ends = [f"after {titles[each.view]} {_margin(each)}" for each in contrasts]
+    listed = " and ".join(filter(None, [", ".join(ends[:-1]), ends[-1]]))
+    if one.better == "neither":
+        return f"neither of {one.first} and {one.second} is shown to be better {listed}"
+    winner, loser = (one.second, one.first) if one.better == "second" else (one.first, one.second)
+    return f"{winner} is better than {loser} {listed}"
+
+
+def _margin(contrast: Contrast) -> str:
+    """How much by, with the interval; the sign is told where nobody is better."""
+    found = contrast.difference
+    if contrast.better == "neither":
+        ends = f"{signed(found.low)} to {signed(found.high)}"
+        return f"({contrast.second} less {contrast.first}: {signed(found.value)}, {ends} BLEU)"
+    low, high = sorted((abs(found.low), abs(found.high)))
+    return f"by {number(abs(found.value))} BLEU ({number(low)} to {number(high)})"
