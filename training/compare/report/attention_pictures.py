@@ -1,7 +1,7 @@
 """Heat maps of attention: Bahdanau et al. 2015, Figure 3."""
 
 from training.compare.explain.attention import HeatMap
-from training.compare.report.charts import tooltip
+from training.compare.report.charts import COLOURS, tooltip
 from training.compare.report.picture import Json, Picture, Row
 
 END = "end of sentence"
@@ -29,14 +29,14 @@ def heat_map_picture(found: HeatMap) -> Picture:
         title=f"Attention of {found.system}, sentence {found.number}",
         rows=rows,
         drawing={
-            "mark": "rect",
+            "mark": {"type": "rect", "color": COLOURS[0]},
             "encoding": {
-                "x": _axis("source", sources, {"orient": "top", "labelAngle": -50}),
+                "x": _axis("source", sources, {"orient": "top", "labelAngle": -90}),
                 "y": _axis("translation", targets, {}),
-                "color": {
+                "opacity": {  # on a light ground as on a dark one
                     "field": "attention",
                     "type": "quantitative",
-                    "scale": {"domain": [0, 1], "scheme": "blues"},
+                    "scale": {"domain": [0, 1], "range": [0.02, 1]},
                     "legend": None,
                 },
                 "tooltip": tooltip(source="", translation="", attention=".2f"),

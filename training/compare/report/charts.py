@@ -13,6 +13,7 @@ DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [
 _LEGEND = {
     "title": None,
     "symbolOpacity": 1,
+    "symbolStrokeWidth": 0,
     "orient": "top",
     "columns": {"expr": "width < 420 ? 1 : 4"},
 }

@@ -10,7 +10,7 @@ from types import ModuleType
 from mt.errors import ConfigError
 from training.compare.report.picture import Json, Picture
 
-_FONT = "system-ui, 'Segoe UI', 'Liberation Sans', Arial, sans-serif"
+_FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"  # as wide there as where it is drawn
 _SCALE = 2.0  # PNG pixels for each of the picture's
 
 

@@ -8,7 +8,8 @@ from training.compare.report.numbers import difference, estimate
 from training.compare.report.picture import Json, Picture, Row
 
 _LINES = "split(datum.label, '|')"  # a label of several lines
-_BETTER = {"first": "#0072b2", "second": "#d55e00", "neither": "#7f7f7f"}
+_CLEAR = {"one is better": "#0072b2", "neither is shown to be": "#7f7f7f"}
+_DIFFERENCE = "difference in BLEU; right of zero, the system named first is ahead"
 
 
 def scores_by_seed(comparison: Comparison, summaries: Sequence[Summary]) -> Picture:
@@ -101,7 +102,7 @@ def differences(comparison: Comparison, contrasts: Sequence[Contrast]) -> Pictur
             "low": one.difference.low,
             "high": one.difference.high,
             "p": one.p_holm,
-            "verdict": one.better,
+            "verdict": list(_CLEAR)[one.better == "neither"],
         }
         for one in contrasts
     ]
@@ -109,13 +110,8 @@ def differences(comparison: Comparison, contrasts: Sequence[Contrast]) -> Pictur
     verdict: Json = {
         "field": "verdict",
         "type": "nominal",
-        "scale": {"domain": list(_BETTER), "range": list(_BETTER.values())},
-        "legend": {
-            "title": None,
-            "orient": "top",
-            "labelExpr": "datum.label === 'neither' ? 'neither is better' : "
-            "'the ' + datum.label + ' is better'",
-        },
+        "scale": {"domain": list(_CLEAR), "range": list(_CLEAR.values())},
+        "legend": {"title": None, "orient": "top"},
     }
     shown = tooltip(first="", second="", value="+.2f", low="+.2f", high="+.2f", p=".3f", verdict="")
     return Picture(
@@ -132,7 +128,7 @@ def differences(comparison: Comparison, contrasts: Sequence[Contrast]) -> Pictur
                     "mark": {"type": "rule", "strokeWidth": 3},
                     "encoding": {
                         "y": y,
-                        "x": quantity("low", "BLEU, second system less first"),
+                        "x": quantity("low", _DIFFERENCE),
                         "x2": {"field": "high"},
                         "color": verdict,
                     },
@@ -141,7 +137,7 @@ def differences(comparison: Comparison, contrasts: Sequence[Contrast]) -> Pictur
                     "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
                     "encoding": {
                         "y": y,
-                        "x": quantity("value", "BLEU, second system less first"),
+                        "x": quantity("value", _DIFFERENCE),
                         "color": verdict,
                         "tooltip": shown,
                     },

@@ -71,7 +71,7 @@ def sections(comparison: Comparison, explanations: Explanations) -> list[Section
 def basis(comparison: Comparison, explanations: Explanations) -> str:
     """Which weights the sections are about that look at weights."""
     view = next(view for view in comparison.views if view.name == explanations.view)
-    return f"Weights after {view.title}, trained on {explanations.data}."
+    return f"Weights after {view.title}; training data: {explanations.data}."
 
 
 def _summaries(comparison: Comparison, explanations: Explanations) -> list[Summary]:
@@ -225,8 +225,8 @@ def _attention(explanations: Explanations) -> Section | None:
             f"{found.test_set}. Entropy says how widely it looks at each step; a target word is "
             f"linked with the source word that it attends to most.{aligner}",
             "Below, each row is a word of the system's own translation and shows which source "
-            "words it attended to: dark is much. Sentences were drawn by chance, not chosen. A "
-            "Transformer's map is the mean over the heads of its last layer; its other layers "
+            "words it attended to: strong colour is much. Sentences were drawn by "
+            "chance, not chosen. A Transformer's map is the mean over the heads of its last layer; its other layers "
             "look elsewhere. Attention is not an explanation by itself: a model may look at a "
             "word and not use it, or know it already from a neighbour.",
         ],

@@ -36,7 +36,7 @@ def by_frequency(
     ]
     buckets = list(dict.fromkeys(one.bucket for one in accuracy))
     sizes = {one.bucket: one.words for one in accuracy}
-    x = order("frequency", "times in training's target side", buckets)
+    x = order("frequency", "times in training's target side", buckets, axis={"labelAngle": -30})
     formats = {"value": ".3f", "low": ".3f", "high": ".3f", "precision": ".3f", "recall": ".3f"}
     shown = tooltip(system="", frequency="", words=",d", **formats)
     return Picture(
