@@ -61,7 +61,7 @@ def plan_values(folder: Path, **changes: Any) -> dict[str, Any]:
         "seeds": [1, 2],
         "budgets": {"tokens": 1200},
         "search": {"beam_size": 2, "length_penalties": [1.0], "validation_sentences": 4},
-        "samples": 100,
+        "samples": 400,
         **changes,
     }
 

@@ -107,14 +107,19 @@ def test_better_needs_an_interval_without_zero_and_a_small_corrected_p() -> None
     assert "not clear once corrected" in corrected.verdict
 
 
-def test_less_ter_is_better_and_one_seed_is_told() -> None:
+def test_less_ter_is_better() -> None:
     less = a_contrast(metric="TER", difference=Estimate(value=-2, low=-3, high=-1))
-    found = judge(less, "5 tokens", True)
+    found = judge(less, "5 tokens", False)
     assert found.better == "second"
     assert "2.00 (1.00 to 3.00) TER" in found.verdict
-    assert found.verdict.endswith("; one seed each, so the spread of seeds is not in it.")
     more = judge(less.model_copy(update={"metric": "chrF2"}), "5 tokens", False)
     assert more.better == "first"
+
+
+def test_one_seed_makes_nobody_better() -> None:
+    found = judge(a_contrast(), "5 tokens", True)
+    assert found.better == "neither"
+    assert found.verdict.endswith("and one seed each tells two runs apart, not two systems.")
 
 
 def test_correction_is_among_one_metric_only() -> None:

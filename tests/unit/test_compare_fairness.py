@@ -118,6 +118,14 @@ def test_a_rate_that_ends_with_the_budget_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_too_few_samples_for_so_many_tests_are_refused(tmp_path: Path) -> None:
+    write_recipes(tmp_path)
+    changes = {"budgets": {"tokens": 9, "minutes": 9, "flops": 9}, "joined": {"longest": 4}}
+    with pytest.raises(ConfigError, match="samples: 400 cannot tell 24 differences apart; set 960"):
+        checked(tmp_path, **changes)
+    assert checked(tmp_path, **changes, samples=960).tests
+
+
 def test_training_text_is_no_test_set(tmp_path: Path) -> None:
     write_recipes(tmp_path)
     with pytest.raises(ConfigError, match="systems are trained on train"):

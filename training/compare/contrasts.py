@@ -8,6 +8,7 @@ from statistics import stdev
 from training.compare.counts import METRICS, Table
 from training.compare.outcome import Contrast, Metric, SingleSeedTest, Summary, View
 from training.compare.statistics import (
+    SACRE_SAMPLES,
     Resampled,
     hedges_g,
     holm,
@@ -109,7 +110,7 @@ def paired_tests(
 ) -> SingleSeedTests:
     """The two of sacreBLEU, of two outputs, not corrected."""
     before, after = ((output.seed, output.hypotheses) for output in (first, second))
-    return tuple(single_seed_tests(metric, before, after, references, samples))
+    return tuple(single_seed_tests(metric, before, after, references, min(samples, SACRE_SAMPLES)))
 
 
 def _contrast(

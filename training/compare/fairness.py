@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import combinations
+from math import ceil
 from typing import Any
 
 from mt.errors import ConfigError
 from training.compare.outcome import Tuning
 from training.compare.plan import Plan, PlannedSystem
+from training.compare.verdict import ALPHA
 from training.corpora.corpus import open_corpus
 from training.models import build_model
 from training.models.seq2seq import count_parameters
@@ -52,6 +55,7 @@ def check_fairness(plan: Plan, recipes: Mapping[str, Recipe]) -> Fair:
     tests, problems = _tests(plan, recipes)
     problems += _differing(plan, recipes)
     problems += _unmatched(plan, recipes)
+    problems += _too_few_samples(plan, len(tests))
     tuning, more = _tuning(plan, recipes)
     problems += more
     if problems:
@@ -124,6 +128,17 @@ def _unmatched(plan: Plan, recipes: Mapping[str, Recipe]) -> list[str]:
         f"parameters are {apart:.1%} apart ({listed}), more than {LARGEST_MISMATCH:.0%}; change "
         "sizes in a system's `settings`, or say in its `unmatched`, in a plan, why it differs"
     ]
+
+
+def _too_few_samples(plan: Plan, splits: int) -> list[str]:
+    """The least p of a bootstrap, times the number of tests, must be able to be small."""
+    tests = splits * (plan.joined.longest if plan.joined else 1)
+    views = sum(len(plan.views_of(data)) for data in plan.conditions)
+    family = tests * views * len(list(combinations(plan.systems, 2)))
+    least = ceil(2 * family / ALPHA)
+    if plan.samples >= least:
+        return []
+    return [f"samples: {plan.samples} cannot tell {family} differences apart; set {least} or more"]
 
 
 def _parameters(recipe: Recipe) -> int:

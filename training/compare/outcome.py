@@ -10,8 +10,8 @@
   - Contrast               two systems: difference, interval, tests, verdict
 
 Records name what they belong to by `system`, `seed`, `data`, `view` and `test_set`. Paths are
-relative to the folder of comparison.json, except those of runs that were trained elsewhere.
-Differences are always of the second system less the first.
+relative to the folder of comparison.json. Differences are always of the second system less the
+first.
 """
 
 from pathlib import Path
@@ -94,7 +94,9 @@ class Protocol(Strict):
     beam_size: int
     length_penalties: tuple[float, ...] = Field(description="tried on validation")
     threads: int = Field(description="of decoding")
-    samples: int = Field(description="of every bootstrap and randomisation")
+    samples: int = Field(
+        description="of the two-level bootstrap; signatures tell those of sacreBLEU's tests"
+    )
     random_seed: int = Field(description="of the resampling")
     confidence: float = Field(description="of every interval")
     correction: str = Field(description="for many tests, and over which family of them")
@@ -250,7 +252,8 @@ class Contrast(Strict):
     """The second system less the first on one test set, in one view, by one metric.
 
     For TER less is better, so `better` says who is: `first`, `second`, or `neither` where the
-    interval of the difference holds zero or the corrected p is not below 0.05.
+    interval of the difference holds zero, the corrected p is not below 0.05, or a system has but
+    one seed.
     """
 
     first: str

@@ -116,7 +116,7 @@ class Plan(Strict):
     )
     joined: Joined | None = None
     threads: int = Field(1, gt=0, description="of decoding; training always has one")
-    samples: int = Field(1000, ge=100, description="of every bootstrap")
+    samples: int = Field(5000, ge=100, description="of the two-level bootstrap")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,6 +1,7 @@
 """From what was found to comparison.json: every figure with what it belongs to."""
 
 import json
+import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -253,8 +254,8 @@ def _text(name: str, lines: Sequence[str], texts: dict[str, bytes]) -> str:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """A path as others can use it, who have the folder only."""
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+    """A path from the comparison's folder, so that both may move together."""
+    return os.path.relpath(path, folder)
 
 
 def _minutes(state: RunState) -> float:

@@ -19,7 +19,7 @@ from training.compare.outcome import Estimate, Metric, SingleSeedTest
 
 CONFIDENCE = 0.95
 RANDOM_SEED = 12345
-RANDOMISATIONS = 10  # trials of approximate randomisation for each bootstrap sample
+SACRE_SAMPLES = 1000  # of its bootstrap; of randomisation ten times as many: its defaults
 _TAIL = 100 * (1 - CONFIDENCE) / 2
 _NORMAL = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2)
 
@@ -37,20 +37,23 @@ class Resampled:
     weights (samples, sentences): how often each sentence was drawn.
     """
 
-    weights: Values
+    weights: npt.NDArray[np.float32]  # sums of counts below 2^24 are exact
     random_seed: int = RANDOM_SEED
 
     @classmethod
     def draw(cls, sentences: int, samples: int, random_seed: int = RANDOM_SEED) -> "Resampled":
         """So many samples of a test set, with replacement."""
         random = np.random.default_rng(random_seed)
-        chosen = random.integers(0, sentences, (samples, sentences))
-        counts = [np.bincount(row, minlength=sentences) for row in chosen]
-        return cls(np.array(counts, dtype=np.float64), random_seed)
+        weights = np.empty((samples, sentences), dtype=np.float32)
+        for row in weights:
+            chosen = random.integers(0, sentences, sentences)
+            row[:] = np.bincount(chosen, minlength=sentences)
+        return cls(weights, random_seed)
 
     def scores(self, metric: Metric, tables: Sequence[Table]) -> Values:
         """The metric of every sample for every seed, (samples, seeds)."""
-        return np.stack([values(metric, self.weights @ table) for table in tables], -1)
+        sums = (self.weights @ table.astype(np.float32) for table in tables)
+        return np.stack([values(metric, one.astype(np.float64)) for one in sums], -1)
 
     def seed_means(self, scores: Values, widening: float, stream: int) -> Values:
         """Means over resampled seeds, (samples,), of scores (samples, seeds).
@@ -181,7 +184,7 @@ def single_seed_tests(
     first: tuple[int, Sequence[str]],
     second: tuple[int, Sequence[str]],
     references: Sequence[str],
-    samples: int,
+    samples: int = SACRE_SAMPLES,
 ) -> list[SingleSeedTest]:
     """SacreBLEU's two paired tests; first and second are a seed and its translations.
 
@@ -195,7 +198,7 @@ def single_seed_tests(
             {metric: sacre_metric(metric)},
             [references],
             kind,
-            samples if kind == "bs" else RANDOMISATIONS * samples,
+            samples if kind == "bs" else 10 * samples,
         )
         signatures, columns = test()
         results = [result for result in columns[metric] if isinstance(result, SacreResult)]

@@ -10,10 +10,11 @@ def judge(contrast: Contrast, budget: str, one_seed: bool) -> Contrast:
     """The contrast with who is better, if anyone, and a sentence; budget: the view's title.
 
     Better is whose interval of the difference leaves zero out while the corrected p is below 5 %.
+    One seed each tells two runs apart, not two systems.
     """
     found = contrast.difference
     better = "neither"
-    if found.is_clear and contrast.p_holm < ALPHA:
+    if found.is_clear and contrast.p_holm < ALPHA and not one_seed:
         second_is_better = (found.value > 0) != (contrast.metric in LESS_IS_BETTER)
         better = "second" if second_is_better else "first"
     sentence = _sentence(contrast, better, budget, one_seed)
@@ -24,21 +25,20 @@ def _sentence(contrast: Contrast, better: str, budget: str, one_seed: bool) -> s
     first, second, metric = contrast.first, contrast.second, contrast.metric
     data = "" if contrast.data == "all" else f", trained on {contrast.data}"
     where = f"on {contrast.test_set} after {budget}{data}"
-    seeds = "; one seed each, so the spread of seeds is not in it" if one_seed else ""
     p = f"p = {contrast.p_holm:.3g} after correction"
     if better != "neither":
         winner, loser = (second, first) if better == "second" else (first, second)
         gap = _gap(contrast.difference)
-        return f"{winner} is better than {loser} {where}: {gap} {metric}, {p}{seeds}."
+        return f"{winner} is better than {loser} {where}: {gap} {metric}, {p}."
     interval = _signed(contrast.difference)
-    why = (
-        f"the difference is not clear once corrected for the number of tests, {p}"
-        if contrast.difference.is_clear
-        else "the interval holds zero"
-    )
+    why = "the interval holds zero"
+    if contrast.difference.is_clear and contrast.p_holm >= ALPHA:
+        why = f"the difference is not clear once corrected for the number of tests, {p}"
+    elif contrast.difference.is_clear:
+        why = "one seed each tells two runs apart, not two systems"
     return (
         f"Neither of {first} and {second} is better {where}: {second} less {first} is {interval} "
-        f"{metric}, and {why}{seeds}."
+        f"{metric}, and {why}."
     )
 
 
