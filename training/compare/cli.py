@@ -132,6 +132,7 @@ def _compare(plan: Plan, folder: Path, jobs: int | None, ray: str | None, dry_ru
     from training.compare.compare import compare as compare_systems
     from training.compare.compare import price_lines
     from training.compare.comparing import open_comparison
+    from training.compare.report.report import write_report
     from training.compare.spread import Workers
 
     workers = Workers(jobs, ray) if jobs is not None else Workers(ray=ray)
@@ -151,7 +152,8 @@ def _compare(plan: Plan, folder: Path, jobs: int | None, ray: str | None, dry_ru
         click.get_current_context().exit(INTERRUPTED)
     for line in lines(outcome):
         click.echo(line)
-    click.echo(f"everything is in {folder}")
+    page = write_report(outcome, folder, folder / "report")[-1]
+    click.echo(f"everything is in {folder}; read {page}")
 
 
 def lines(outcome: Comparison) -> list[str]:

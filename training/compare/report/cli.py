@@ -29,4 +29,4 @@ def report(comparison: Path, out: Path | None, length_bands: str | None, again: 
     if again or bands:
         write_explanations(folder, explain(found, folder, bands))
     paths = write_report(found, folder, out or folder / FOLDER)
-    click.echo(f"{len(paths)} files; begin with {paths[-1]}")
+    click.echo(f"{len(paths)} files; read {paths[-1]}")
