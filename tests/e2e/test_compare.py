@@ -138,6 +138,7 @@ def test_the_verb_tells_the_price_then_uses_what_is_there(folder: Path) -> None:
     assert "a, all, equal tokens, test: BLEU" in done.output
     assert "2 seeds" in done.output
     assert f"everything is in {folder / 'out'}" in done.output
+    assert (folder / "out/report/report.html").is_file()
 
 
 def test_the_gate_exits_by_what_it_finds(folder: Path) -> None:
