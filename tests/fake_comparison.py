@@ -44,7 +44,11 @@ SAMPLES = 100
 DAMAGE = {"transformer": 0.16, "gru": 0.18, "gru-plain": 0.22}
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
 ENERGY = Energy(joules=90.0, method="estimate", watts_per_core=8.0)
-BUDGETS = {"tokens": "6,000,000 target tokens", "minutes": "90 minutes", "flops": "2.4e14 FLOPs"}
+BUDGETS: dict[ViewName, str] = {
+    "tokens": "6,000,000 target tokens",
+    "minutes": "90 minutes",
+    "flops": "2.4e14 FLOPs",
+}
 
 
 @dataclass

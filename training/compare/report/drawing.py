@@ -4,6 +4,7 @@ vl-convert brings Vega with it, so one specification is both the picture one can
 picture on paper, and nothing is fetched.
 """
 
+import re
 from functools import cache
 from types import ModuleType
 
@@ -11,6 +12,7 @@ from mt.errors import ConfigError
 from training.compare.report.picture import Json, Picture
 
 _FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"  # as wide there as where it is drawn
+_CLIP = re.compile(r"\bclip\d+")
 _SCALE = 2.0  # PNG pixels for each of the picture's
 
 
@@ -47,8 +49,15 @@ def draw(picture: Picture) -> tuple[str, bytes]:
     convert = _convert()
     config = {**LIGHT, "background": "#ffffff"}
     svg: str = convert.vegalite_to_svg(picture.specification(), config=config, allowed_base_urls=[])
+    svg = _renumbered(svg)
     png: bytes = convert.svg_to_png(svg, scale=_SCALE)
     return svg, png
+
+
+def _renumbered(svg: str) -> str:
+    """Clips counted from 1: Vega counts them through all pictures of a process."""
+    numbers: dict[str, int] = {}
+    return _CLIP.sub(lambda found: f"clip{numbers.setdefault(found[0], len(numbers) + 1)}", svg)
 
 
 @cache

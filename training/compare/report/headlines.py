@@ -1,19 +1,20 @@
 """The verdict in few sentences: one for each pair of systems and test set, over all budgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from training.compare.outcome import Comparison, Contrast, ViewName
+from training.compare.outcome import Contrast, ViewName
 from training.compare.report.numbers import number, signed
 
-Titles = dict[ViewName, str]
+Titles = Mapping[ViewName, str]
 
 _FEW = 3  # systems of which every pair is told; of more, each against the first
 
 
-def headlines(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str]:
-    """Who is better than whom, after which budgets; contrasts are of BLEU, on the same data."""
-    systems = [system.name for system in comparison.systems]
-    titles = {view.name: view.title for view in comparison.views}
+def headlines(contrasts: Sequence[Contrast], systems: Sequence[str], titles: Titles) -> list[str]:
+    """Who is better than whom, after which budgets.
+
+    contrasts: of BLEU, on the same data; titles: of the views.
+    """
     pairs = dict.fromkeys((one.test_set, one.first, one.second) for one in contrasts)
     told = [pair for pair in pairs if len(systems) <= _FEW or systems[0] in (pair[1], pair[2])]
     return [

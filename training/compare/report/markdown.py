@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from training.compare.explain.explanations import Explanations
 from training.compare.outcome import Comparison
-from training.compare.report.headlines import headlines
 from training.compare.report.page import subtitle
-from training.compare.report.sections import Section, basis, main_contrasts
+from training.compare.report.sections import Section, basis, verdict
 from training.compare.report.tables import plain
 
 
@@ -14,11 +13,10 @@ def summarise(
     comparison: Comparison, explanations: Explanations, sections: Sequence[Section]
 ) -> str:
     """Markdown that a README can take over; pictures are linked beside it."""
-    contrasts = main_contrasts(comparison, explanations)
     parts = [
         f"# {plain(comparison.name)}",
         plain(subtitle(comparison)),
-        "\n".join(f"- {plain(one)}" for one in headlines(comparison, contrasts)),
+        "\n".join(f"- {plain(one)}" for one in verdict(comparison, explanations)),
     ]
     for section in sections:
         tables = [f"{one.markdown()}\n\n{plain(one.note)}".strip() for one in section.tables]

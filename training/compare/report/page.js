@@ -119,7 +119,7 @@
 
   let folded = [];  // print opens what is folded, but for the data of pictures
   window.addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("main details:not([open]):not(.data)")];
+    folded = [...document.querySelectorAll("details:not([open]):not(.data)")];
     folded.forEach((one) => { one.open = true; });
   });
   window.addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));

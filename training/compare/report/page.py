@@ -17,10 +17,9 @@ from training.compare.explain.explanations import Explanations
 from training.compare.explain.words import split_words
 from training.compare.outcome import Comparison
 from training.compare.report.drawing import DARK, LIGHT, script
-from training.compare.report.headlines import headlines
 from training.compare.report.picture import Picture
 from training.compare.report.result_tables import signatures
-from training.compare.report.sections import Section, basis, main_contrasts
+from training.compare.report.sections import Section, basis, main_contrasts, verdict
 
 _HERE = Path(__file__).parent
 
@@ -35,12 +34,13 @@ def render(
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined
     )
+    environment.policies["json.dumps_kwargs"] = {}  # rows keep their order of columns
     contrasts = main_contrasts(comparison, explanations)
     js, vega = (_HERE / "page.js").read_text(encoding="utf-8"), script()
     return environment.get_template("page.html").render(
         title=comparison.name,
         subtitle=subtitle(comparison),
-        headlines=headlines(comparison, contrasts),
+        headlines=verdict(comparison, explanations),
         verdicts=[contrast.verdict for contrast in contrasts],
         sections=sections,
         basis=basis(comparison, explanations),

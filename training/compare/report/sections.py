@@ -14,6 +14,7 @@ from training.compare.report.cost_pictures import (
     learning_curves,
     quality_beside_cost,
 )
+from training.compare.report.headlines import headlines
 from training.compare.report.length_pictures import by_data, by_joined, by_length
 from training.compare.report.picture import Picture
 from training.compare.report.score_pictures import differences, scores_by_seed
@@ -48,6 +49,13 @@ class Section:
 def main_contrasts(comparison: Comparison, explanations: Explanations) -> list[Contrast]:
     """By BLEU, of the systems trained on all of the data: what the verdict is made of."""
     return [one for one in _contrasts(comparison, explanations) if one.metric == "BLEU"]
+
+
+def verdict(comparison: Comparison, explanations: Explanations) -> list[str]:
+    """What to read if nothing else is."""
+    systems = [system.name for system in comparison.systems]
+    titles = {view.name: view.title for view in comparison.views}
+    return headlines(main_contrasts(comparison, explanations), systems, titles)
 
 
 def sections(comparison: Comparison, explanations: Explanations) -> list[Section]:
@@ -225,10 +233,10 @@ def _attention(explanations: Explanations) -> Section | None:
             f"{found.test_set}. Entropy says how widely it looks at each step; a target word is "
             f"linked with the source word that it attends to most.{aligner}",
             "Below, each row is a word of the system's own translation and shows which source "
-            "words it attended to: strong colour is much. Sentences were drawn by "
-            "chance, not chosen. A Transformer's map is the mean over the heads of its last layer; its other layers "
-            "look elsewhere. Attention is not an explanation by itself: a model may look at a "
-            "word and not use it, or know it already from a neighbour.",
+            "words it attended to: strong colour is much. Sentences were drawn by chance, not "
+            "chosen. A Transformer's map is the mean over the heads of its last layer; its other "
+            "layers look elsewhere. Attention is not an explanation by itself: a model may look at "
+            "a word and not use it, or know it already from a neighbour.",
         ],
         looks_at_weights=True,
         tables=[tables.attention_table(found.scores)],
