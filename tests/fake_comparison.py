@@ -35,6 +35,7 @@ from training.compare.outcome import (
     View,
     ViewName,
 )
+from training.compare.report import write_report
 from training.corpora.pair import Pair
 from training.evaluate import bleu, chrf
 
@@ -49,6 +50,12 @@ BUDGETS: dict[ViewName, str] = {
     "minutes": "90 minutes",
     "flops": "2.4e14 FLOPs",
 }
+
+
+HOSTILE = Pair(
+    "</script><script>window.hacked = 1</script> | a & b",
+    '<img src=x onerror="window.hacked = 1"> {{ 7 * 7 }} </style>',
+)
 
 
 @dataclass
@@ -224,6 +231,14 @@ def fake_comparison(folder: Path, sentences: int = 24) -> Comparison:
     """A small one, quick to make, whose corpus is that of `tests.tiny_run`."""
     write_corpus(folder)
     return Fake(folder, random_pairs(sentences, seed=3), recipe_values(folder)["corpus"]).write()
+
+
+def write_hostile_comparison(folder: Path) -> None:
+    """A comparison with a sentence that would be a script, and its report."""
+    write_corpus(folder)
+    pairs = [HOSTILE, *random_pairs(23, seed=3)]
+    comparison = Fake(folder, pairs, recipe_values(folder)["corpus"]).write()
+    write_report(comparison, folder, folder / "report")
 
 
 def _decoding(system: str, seed: int, sentences: int) -> Decoding:

@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fake_comparison import Fake
-from tests.tiny_run import random_pairs, recipe_values, write_corpus
-from training.compare.report import write_report
-from training.corpora.pair import Pair
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install 'seq2serve[dev]'"
 )
-HOSTILE = Pair("<script>window.hacked = 1</script>", "<img src=x onerror='window.hacked = 1'>")
 
 
 def chromium() -> str | None:
@@ -28,12 +22,8 @@ def chromium() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("comparison")
-    write_corpus(folder)
-    pairs = [HOSTILE, *random_pairs(15, seed=3)]
-    comparison = Fake(folder, pairs, recipe_values(folder)["corpus"]).write()
-    return write_report(comparison, folder, folder / "report")[-1].as_uri()
+def address(hostile_comparison: Path) -> str:
+    return (hostile_comparison / "report" / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")

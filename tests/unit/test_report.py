@@ -13,17 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from mt.errors import ConfigError
-from tests.fake_comparison import Fake, fake_comparison
-from tests.tiny_run import random_pairs, recipe_values, write_corpus
-from training.compare.outcome import Comparison, DataCondition
+from tests.fake_comparison import HOSTILE, Fake, fake_comparison
+from tests.tiny_run import random_pairs, write_corpus
+from training.compare.outcome import Comparison, DataCondition, read_comparison
 from training.compare.report import drawing, write_report
 from training.compare.report.cli import report
-from training.corpora.pair import Pair
-
-HOSTILE = Pair(
-    "</script><script>alert('source')</script> | a & b",
-    '<img src=x onerror="alert(1)"> {{ 7 * 7 }} </style>',
-)
 
 
 class Tags(HTMLParser):
@@ -52,41 +46,38 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A comparison with a hostile sentence."""
-    folder = tmp_path_factory.mktemp("comparison")
-    write_corpus(folder)
-    pairs = [HOSTILE, *random_pairs(23, seed=3)]
-    Fake(folder, pairs, recipe_values(folder)["corpus"]).write()
-    return folder
+def folder(hostile_comparison: Path) -> Path:
+    return hostile_comparison
 
 
 @pytest.fixture(scope="module")
 def comparison(folder: Path) -> Comparison:
-    return Comparison.model_validate_json((folder / "comparison.json").read_bytes())
+    return read_comparison(folder)
 
 
 @pytest.fixture(scope="module")
-def paths(comparison: Comparison, folder: Path) -> list[Path]:
-    return write_report(comparison, folder, folder / "report")
+def pictures(folder: Path) -> Path:
+    return folder / "report" / "pictures"
 
 
 @pytest.fixture(scope="module")
-def page(paths: list[Path]) -> str:
-    return paths[-1].read_text(encoding="utf-8")
+def summary(folder: Path) -> str:
+    return (folder / "report" / "summary.md").read_text(encoding="utf-8")
 
 
-def test_every_picture_lies_beside_the_page(paths: list[Path], page: str) -> None:
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_picture_lies_beside_the_page(pictures: Path, page: str) -> None:
     names = [figure["data-picture"] for figure in Tags(page).all("figure")]
     assert len(names) == len(set(names)) >= 12
     for name in names:
-        folder = paths[0].parent
-        assert ET.parse(folder / f"{name}.svg").getroot().tag.endswith("svg")
-        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        assert ET.parse(pictures / f"{name}.svg").getroot().tag.endswith("svg")
+        assert (pictures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        with (pictures / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             assert len(list(csv.reader(file))) > 1
-    assert [path.name for path in paths[-2:]] == ["summary.md", "report.html"]
-    assert all(path.is_file() for path in paths)
 
 
 def test_the_page_needs_nothing_else(page: str) -> None:
@@ -132,9 +123,8 @@ def test_it_can_be_read_without_eyes_or_a_mouse(page: str) -> None:
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_it_says_how_it_was_made(page: str, comparison: Comparison, paths: list[Path]) -> None:
+def test_it_says_how_it_was_made(page: str, comparison: Comparison, summary: str) -> None:
     text = "".join(Tags(page).texts)
-    summary = paths[-2].read_text(encoding="utf-8")
     for fact in (comparison.command, str(comparison.revision), "torch", "one of chance"):
         assert fact in text
         assert fact in summary
@@ -143,11 +133,10 @@ def test_it_says_how_it_was_made(page: str, comparison: Comparison, paths: list[
     assert all(note in text for note in comparison.protocol.checks)
 
 
-def test_the_summary_links_pictures_that_are_there(paths: list[Path]) -> None:
-    summary = paths[-2].read_text(encoding="utf-8")
+def test_the_summary_links_pictures_that_are_there(summary: str, folder: Path) -> None:
     links = re.findall(r"\]\((pictures/[^)]*)\)", summary)
     assert links
-    assert all((paths[-2].parent / link).is_file() for link in links)
+    assert all((folder / "report" / link).is_file() for link in links)
     assert "<script" not in summary
     assert summary.count("| --- |") >= 2
 
@@ -186,13 +175,15 @@ def test_the_least_there_can_be_is_reported_too(tmp_path: Path) -> None:
     assert "training text was not at hand" in text
 
 
-def test_the_verb_makes_equal_files_again(folder: Path, paths: list[Path], tmp_path: Path) -> None:
+def test_the_verb_makes_equal_files_again(folder: Path, tmp_path: Path) -> None:
     found = CliRunner().invoke(report, [str(folder), "--out", str(tmp_path)])
     assert found.exit_code == 0, found.output
-    assert f"{len(paths)} files; read {tmp_path / 'report.html'}" in found.output
-    for path in paths:
-        again = tmp_path / path.relative_to(folder / "report")
-        assert again.read_bytes() == path.read_bytes(), path.name
+    first = folder / "report"
+    names = {path.relative_to(first) for path in first.rglob("*") if path.is_file()}
+    assert f"{len(names)} files; read {tmp_path / 'report.html'}" in found.output
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()} == names
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (first / name).read_bytes(), name
 
 
 def test_the_verb_takes_other_bands(tmp_path: Path) -> None:
