@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from sacrebleu.metrics.bleu import BLEU
 
-Counts = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float64]
+from training.compare.counts import count, values
 
 
 @dataclass(frozen=True)
@@ -46,40 +42,13 @@ def paired_bootstrap(
     """
     if not len(first) == len(second) == len(references) or not references:
         raise ValueError(f"{len(first)} and {len(second)} for {len(references)} references")
-    tables = [sentence_counts(system, references) for system in (first, second)]
+    tables = [count("BLEU", system, references) for system in (first, second)]
     draws = np.random.default_rng(seed).integers(0, len(references), (samples, len(references)))
     before, after = (
-        corpus_bleu(np.stack([table[chosen].sum(0) for chosen in draws])) for table in tables
+        values("BLEU", np.stack([table[chosen].sum(0) for chosen in draws])) for table in tables
     )
     differences = after - before
     low, high = np.percentile(differences, [2.5, 97.5])
-    observed = float(corpus_bleu(tables[1].sum(0)) - corpus_bleu(tables[0].sum(0)))
+    observed = float(values("BLEU", tables[1].sum(0)) - values("BLEU", tables[0].sum(0)))
     other_sign = np.mean(differences <= 0 if observed > 0 else differences >= 0)
     return Difference(observed, float(low), float(high), min(1.0, 2 * float(other_sign)))
-
-
-def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> Counts:
-    """What BLEU adds up, (sentences, 10): matches and totals of orders 1-4, both lengths."""
-    metric = BLEU()
-    scores = [
-        metric.corpus_score([hypothesis], [[reference]])
-        for hypothesis, reference in zip(hypotheses, references, strict=True)
-    ]
-    rows = [[*score.counts, *score.totals, score.sys_len, score.ref_len] for score in scores]
-    return np.array(rows, dtype=np.int64).reshape(-1, 10)
-
-
-def corpus_bleu(counts: npt.NDArray[np.integer[Any] | np.floating[Any]]) -> Scores:
-    """BLEU, 0-100, of counts (..., 10) that were added up over sentences, all at once.
-
-    The very number of sacreBLEU's corpus score: zero matches of an order count as 1/2, 1/4, ...
-    (smoothing `exp`), and hypotheses too short for an order score 0.
-    """
-    matches, totals = counts[..., :4].astype(np.float64), counts[..., 4:8].astype(np.float64)
-    sys_len, ref_len = counts[..., 8].astype(np.float64), counts[..., 9].astype(np.float64)
-    halvings = np.cumsum(matches == 0, axis=-1)
-    smoothed = np.where(matches == 0, 0.5**halvings, matches)
-    scored = (totals > 0).all(axis=-1) & (matches > 0).any(axis=-1)
-    precision = np.exp(np.log(smoothed / totals.clip(1)).mean(axis=-1))
-    brevity = np.exp(np.minimum(0.0, 1 - ref_len / sys_len.clip(1)))
-    return np.where(scored, 100 * brevity * precision, 0.0)
