@@ -71,6 +71,7 @@ class Fake:
         DataCondition(name="joined", joined=True),
     )
     name: str = "rnn-or-transformer"
+    seeds: Sequence[int] = SEEDS
     checkpoints: dict[str, Path] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
     texts: dict[str, list[Pair]] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class Fake:
 
     def _translate(self, view: ViewName, condition: DataCondition, test_set: TestSet) -> None:
         for system in DAMAGE:
-            for seed in SEEDS:
+            for seed in self.seeds:
                 draw = random.Random(f"{system} {seed} {view} {condition.name} {test_set.name}")
                 pairs = self.texts[test_set.name]
                 lines = [spoiled(pair.tgt, system, condition, draw) for pair in pairs]
@@ -140,13 +141,16 @@ class Fake:
             corpus=_corpus(),
             protocol=_protocol(),
             systems=tuple(_system(name, self.corpus) for name in DAMAGE),
-            seeds=SEEDS,
+            seeds=tuple(self.seeds),
             data=tuple(self.conditions),
             views=tuple(map(_view, VIEWS)),
             test_sets=tuple(test_sets),
-            runs=tuple(_run(name, seed) for name in DAMAGE for seed in SEEDS),
+            runs=tuple(_run(name, seed) for name in DAMAGE for seed in self.seeds),
             points=tuple(
-                self._point(name, seed, view) for name in DAMAGE for seed in SEEDS for view in VIEWS
+                self._point(name, seed, view)
+                for name in DAMAGE
+                for seed in self.seeds
+                for view in VIEWS
             ),
             results=tuple(self.results),
             summaries=tuple(summaries),

@@ -211,3 +211,12 @@ def test_without_the_training_text_the_rest_is_still_found(
     assert found.test_sets[0].length_scores
     assert found.test_sets[0].word_accuracy == ()
     assert any("training text was not at hand" in note for note in found.notes)
+
+
+def test_data_is_compared_in_the_view_that_has_most_of_it(
+    comparison: Comparison, folder: Path
+) -> None:
+    assert Material.of(comparison, folder).data_view == "tokens"
+    turned = comparison.model_copy(update={"views": comparison.views[::-1]})
+    material = Material.of(turned, folder)
+    assert (material.view, material.data_view) == ("flops", "tokens")

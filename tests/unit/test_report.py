@@ -142,7 +142,7 @@ def test_the_summary_links_pictures_that_are_there(summary: str, folder: Path) -
 
 
 def test_the_least_there_can_be_is_reported_too(tmp_path: Path) -> None:
-    """One view, no joined sentences, no data sizes, no curves."""
+    """One view, one seed, no joined sentences, no data sizes, no curves."""
     write_corpus(tmp_path)
     fake = Fake(
         tmp_path,
@@ -150,6 +150,7 @@ def test_the_least_there_can_be_is_reported_too(tmp_path: Path) -> None:
         {"name": "gone"},
         conditions=[DataCondition(name="all")],
         name="least",
+        seeds=[1],
     )
     full = fake.write()
     least = full.model_copy(
@@ -173,6 +174,8 @@ def test_the_least_there_can_be_is_reported_too(tmp_path: Path) -> None:
     for absent in ("Joined sentences", "How much data", "Learning curves", "Attention of"):
         assert absent not in text
     assert "training text was not at hand" in text
+    assert "Mean scores of 1 seed on test" in text
+    assert "is better than" not in text
 
 
 def test_the_verb_makes_equal_files_again(folder: Path, tmp_path: Path) -> None:

@@ -74,14 +74,15 @@ def explain(
         material, first, outputs[first.name], aligned.references if aligned else None
     )
     sizes = _sizes(comparison, text)
-    place = (comparison, material.view, first.name, sizes)
+    place = (comparison, material.data_view, first.name, sizes)
     return Explanations(
         comparison_sha256=checksum(comparison),
         view=material.view,
         data=material.data,
+        data_view=material.data_view,
         test_sets=tuple(test_sets),
         attention=attention_findings(looked_at, notes),
-        joined=joined_scores(comparison, material.view, _mean_lengths(material)),
+        joined=joined_scores(comparison, material.data_view, _mean_lengths(material)),
         sizes=size_scores(*place) if len(sizes) > 1 else (),
         crossings=crossings(*place),
         notes=tuple(notes),

@@ -55,6 +55,7 @@ class Explanations(Strict):
     comparison_sha256: str = Field(description="of the comparison they were made from")
     view: ViewName
     data: str
+    data_view: ViewName = Field(description="that joined sentences and data sizes are shown in")
     test_sets: tuple[TestSetFindings, ...]
     attention: AttentionFindings | None
     joined: tuple[JoinedScore, ...]

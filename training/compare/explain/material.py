@@ -32,6 +32,13 @@ class Material:
         return cls(comparison, folder, comparison.views[0].name, data)
 
     @property
+    def data_view(self) -> ViewName:
+        """The first view in which systems were trained on most amounts of data."""
+        trained = {(one.view, one.data) for one in self.comparison.summaries}
+        views = [one.name for one in self.comparison.views]
+        return max(views, key=lambda name: sum(view == name for view, _ in trained))
+
+    @property
     def test_sets(self) -> list[TestSet]:
         """Those whose sentences stand as they were written."""
         return [one for one in self.comparison.test_sets if one.joined == 1]

@@ -52,7 +52,8 @@ def budget_views(comparison: Comparison, summaries: Sequence[Summary]) -> Table:
     )
     return Table(
         name="scores-by-data" if several else "scores",
-        caption=f"Mean scores of {'/'.join(map(str, seeds))} seeds on {', '.join(test_sets)}"
+        caption=f"Mean scores of {'/'.join(map(str, seeds))} seed{'' if seeds == [1] else 's'} on "
+        f"{', '.join(test_sets)}"
         f"{' by training data' if several else ''}, with intervals for other seeds and sentences",
         headings=headings,
         rows=rows,

@@ -146,7 +146,8 @@ def differences(comparison: Comparison, contrasts: Sequence[Contrast]) -> Pictur
         },
         shows="Each line is the 95 % interval of a difference, found by resampling seeds and then "
         "sentences. Where it reaches over the dashed line at zero, or where the p-value corrected "
-        "for the number of tests is not below 0.05, neither system is called better.",
+        "for the number of tests is not below 0.05, or a system has but one seed, neither is "
+        "called better.",
         cannot="“Neither” does not mean equal: fewer seeds or sentences make intervals wider. And "
         "an interval speaks for this corpus, these recipes and this test set, for no other.",
         alt="Forest plot. "

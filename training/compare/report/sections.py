@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from training.compare.explain.explanations import Explanations, TestSetFindings
 from training.compare.explain.extremes import ShownSentence
-from training.compare.outcome import Comparison, Contrast, Summary
+from training.compare.outcome import Comparison, Contrast, Summary, ViewName
 from training.compare.report import result_tables as tables
 from training.compare.report.attention_pictures import heat_map_picture
 from training.compare.report.cost_pictures import (
@@ -78,8 +78,12 @@ def sections(comparison: Comparison, explanations: Explanations) -> list[Section
 
 def basis(comparison: Comparison, explanations: Explanations) -> str:
     """Which weights the sections are about that look at weights."""
-    view = next(view for view in comparison.views if view.name == explanations.view)
-    return f"Weights after {view.title}; training data: {explanations.data}."
+    return f"{_after(comparison, explanations.view)} Training data: {explanations.data}."
+
+
+def _after(comparison: Comparison, name: ViewName) -> str:
+    title = next(view.title for view in comparison.views if view.name == name)
+    return f"Weights after {title}."
 
 
 def _summaries(comparison: Comparison, explanations: Explanations) -> list[Summary]:
@@ -145,6 +149,7 @@ def _joined(
     return Section(
         "joined",
         "Joined sentences",
+        [_after(comparison, explanations.data_view)],
         pictures=[
             by_joined(split, [one for one in rows if one.split == split], systems)
             for split in splits
@@ -162,11 +167,12 @@ def _data(
     rows = [
         one
         for one in comparison.summaries
-        if one.test_set == test_set and one.data in sizes and one.view == explanations.view
+        if one.test_set == test_set and one.data in sizes and one.view == explanations.data_view
     ]
     return Section(
         "data",
         "How much data",
+        [_after(comparison, explanations.data_view)],
         pictures=[by_data(test_set, explanations.sizes, explanations.crossings, systems)],
         folded_tables=[tables.budget_views(comparison, rows)],
     )
