@@ -12,6 +12,7 @@ from training.compare.explain.faults import (
     repeats,
 )
 from training.compare.explain.outputs import Outputs
+from training.compare.explain.pairs import shown_pairs
 from training.compare.explain.word_frequency import bucket_names, count_words, word_accuracy
 from training.compare.explain.words import plain_words, source_length, split_words
 from training.compare.statistics import Resampled
@@ -159,3 +160,8 @@ def test_the_worst_sentences_stand_beside_all_other_translations() -> None:
     assert [row.number for row in one.sentences] == [2]
     assert one.sentences[0].translations == {"one": "?", "other": "two men"}
     assert [row.number for row in other.sentences] == [2]
+
+
+def test_of_many_systems_only_pairs_with_the_first_are_shown() -> None:
+    assert shown_pairs(["a", "b", "c"]) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert shown_pairs(list("abcd")) == [("a", "b"), ("a", "c"), ("a", "d")]

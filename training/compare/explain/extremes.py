@@ -1,7 +1,6 @@
 """The sentences on which two systems differ most: what a reader should look at first."""
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations
 
 import numpy as np
 from pydantic import Field
@@ -9,6 +8,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from mt.config import Strict
 from training.compare.explain.outputs import Outputs
+from training.compare.explain.pairs import shown_pairs
 
 SHOWN = 10  # sentences for each side
 WORST = 5  # sentences of each system
@@ -61,7 +61,7 @@ class Rated:
         self._signature = str(metric.get_signature())
 
     def extremes(self, shown: int = SHOWN) -> tuple[Extremes, ...]:
-        """Of all pairs of systems."""
+        """Of all pairs of a few systems; of many, of each with the first."""
         return tuple(
             Extremes(
                 first=first,
@@ -70,7 +70,7 @@ class Rated:
                 ahead_second=self._ahead(second, first, shown),
                 signature=self._signature,
             )
-            for first, second in combinations(self._texts, 2)
+            for first, second in shown_pairs(list(self._texts))
         )
 
     def worst(self, shown: int = WORST) -> tuple[Worst, ...]:

@@ -84,7 +84,8 @@ def lines_with_bands(
     def y(field: str) -> Json:
         return quantity(field, y_title)
 
-    area = {"y": y("low"), "y2": {"field": "high"}, "opacity": faded(0.16, 0.02)}
+    shade = 0.16 if len(systems) <= 3 else 0.08  # many lie over one another
+    area = {"y": y("low"), "y2": {"field": "high"}, "opacity": faded(shade, 0.02)}
     seen = {"opacity": faded(1.0, 0.12)}
     common = {"x": x, "color": colour(systems)}
     return {

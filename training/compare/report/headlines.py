@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from training.compare.explain.pairs import shown_pairs
 from training.compare.outcome import Contrast, ViewName
 from training.compare.report.numbers import number, signed
 
 Titles = Mapping[ViewName, str]
-
-_FEW = 3  # systems of which every pair is told; of more, each against the first
 
 
 def headlines(contrasts: Sequence[Contrast], systems: Sequence[str], titles: Titles) -> list[str]:
@@ -15,8 +14,12 @@ def headlines(contrasts: Sequence[Contrast], systems: Sequence[str], titles: Tit
 
     contrasts: of BLEU, on the same data; titles: of the views.
     """
-    pairs = dict.fromkeys((one.test_set, one.first, one.second) for one in contrasts)
-    told = [pair for pair in pairs if len(systems) <= _FEW or systems[0] in (pair[1], pair[2])]
+    pairs = shown_pairs(systems)
+    told = dict.fromkeys(
+        (one.test_set, one.first, one.second)
+        for one in contrasts
+        if (one.first, one.second) in pairs
+    )
     return [
         _headline(
             [one for one in contrasts if (one.test_set, one.first, one.second) == pair], titles

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from training.compare.explain.pairs import shown_pairs
 from training.compare.outcome import Comparison, Contrast, Summary
 from training.compare.report.charts import CHOSEN, colour, faded, quantity, shape, tooltip
 from training.compare.report.numbers import difference, estimate
@@ -89,8 +90,10 @@ def scores_by_seed(comparison: Comparison, summaries: Sequence[Summary]) -> Pict
 
 
 def differences(comparison: Comparison, contrasts: Sequence[Contrast]) -> Picture:
-    """A forest plot of contrasts by one metric."""
+    """A forest plot of contrasts by one metric: of the pairs that are shown."""
     views = {view.name: view.title for view in comparison.views}
+    pairs = shown_pairs([system.name for system in comparison.systems])
+    contrasts = [one for one in contrasts if (one.first, one.second) in pairs]
     rows: list[Row] = [
         {
             "row": f"{one.second} less {one.first}|{one.test_set}, {views[one.view]}",
