@@ -122,6 +122,12 @@ def test_each_budget_may_have_its_winner() -> None:
     assert "b is better than a after 2.4e14 FLOPs" in found
 
 
+def test_a_clear_interval_that_the_correction_takes_away_is_explained() -> None:
+    taken = contrast("tokens", -2.0, "neither").model_copy(update={"p_holm": 0.084})
+    (found,) = headlines([taken], ["a", "b"], BUDGETS)
+    assert "−3.0 to −1.0 BLEU, yet p = 0.084 once corrected for the number of tests)" in found
+
+
 def test_of_many_systems_each_is_told_against_the_first() -> None:
     pairs = [("a", "b"), ("a", "c"), ("b", "c"), ("a", "d"), ("b", "d"), ("c", "d")]
     contrasts = [contrast("tokens", 1.0, "neither", pair) for pair in pairs]

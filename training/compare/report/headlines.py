@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from training.compare.explain.pairs import shown_pairs
 from training.compare.outcome import Contrast, ViewName
 from training.compare.report.numbers import number, signed
+from training.compare.verdict import ALPHA
 
 Titles = Mapping[ViewName, str]
 
@@ -53,7 +54,9 @@ def _margin(contrast: Contrast) -> str:
     """How much by, with the interval; the sign is told where nobody is better."""
     found = contrast.difference
     if contrast.better == "neither":
-        ends = f"{signed(found.low)} to {signed(found.high)}"
-        return f"({contrast.second} less {contrast.first}: {signed(found.value)}, {ends} BLEU)"
+        ends = f"{signed(found.low)} to {signed(found.high)} BLEU"
+        if found.is_clear and contrast.p_holm >= ALPHA:
+            ends += f", yet p = {contrast.p_holm:.2g} once corrected for the number of tests"
+        return f"({contrast.second} less {contrast.first}: {signed(found.value)}, {ends})"
     low, high = sorted((abs(found.low), abs(found.high)))
     return f"by {number(abs(found.value))} BLEU ({number(low)} to {number(high)})"
