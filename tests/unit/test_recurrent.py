@@ -11,7 +11,7 @@ from mt.config import describe
 from tests.tiny_recurrent import RECURRENT, RECURRENT_SIZES, tiny_recurrent
 from training.models import build_model
 from training.models.recurrent import Recurrent, RecurrentConfig
-from training.models.recurrent_decoder import with_residual
+from training.models.recurrent_decoder import scaled_embedding, with_residual
 from training.models.seq2seq import Tensors, count_parameters
 
 SRC = torch.tensor([[5, 6, 7, 3], [8, 3, 0, 0]])
@@ -74,7 +74,7 @@ def test_a_bridge_joins_different_sizes() -> None:
 def test_top_layers_meet(encoder_layers: int, decoder_layers: int, sources: list[int]) -> None:
     model = tiny_recurrent(encoder_layers=encoder_layers, decoder_layers=decoder_layers)
     assert [model.source_layer(i) for i in range(decoder_layers)] == sources
-    lasts = model.encoder(model.src_embedding(SRC), SRC != 0)[1]
+    lasts = model.encoder(scaled_embedding(model.src_embedding(SRC)), SRC != 0)[1]
     states = first_states(model)
     assert all(torch.equal(states[f"hidden.{i}"], lasts[k]) for i, k in enumerate(sources))
 
@@ -93,7 +93,7 @@ def test_layers_are_added_to_what_they_read_from_the_second_on() -> None:
 def test_the_fixed_context_is_the_last_output_of_both_directions() -> None:
     model = tiny_recurrent(attention="none", cell="gru")
     encoded = model.encode(SRC)
-    values = model.encoder(model.src_embedding(SRC), SRC != 0)[0]
+    values = model.encoder(scaled_embedding(model.src_embedding(SRC)), SRC != 0)[0]
     forth, back = values[torch.arange(2), torch.tensor([3, 1]), :7], values[:, 0, 7:]
     torch.testing.assert_close(encoded.state["context"], torch.cat((forth, back), -1))
     assert encoded.memory == {}
@@ -166,6 +166,10 @@ def test_a_row_of_padding_alone_is_encoded_to_numbers() -> None:
         model = tiny_recurrent(**changes)
         logits = model(torch.tensor([[0, 0], [5, 3]]), torch.tensor([[2], [2]]))
         assert logits.isfinite().all()
+
+
+def test_embeddings_are_scaled_by_the_root_of_their_size() -> None:
+    assert scaled_embedding(torch.tensor([1.0, -2.0, 0.5, 0.0])).tolist() == [2.0, -4.0, 1.0, 0.0]
 
 
 def test_tying_shares_tables() -> None:

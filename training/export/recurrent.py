@@ -7,7 +7,7 @@ import onnx
 
 from training.export import cells
 from training.export.graph import GraphBuilder, Ranges
-from training.export.recurrent_decoder import DecoderStep, start
+from training.export.recurrent_decoder import DecoderStep, embed, start
 from training.export.signature import GraphPair, Limits, source
 from training.models.cell import Cell
 from training.models.recurrent import EncoderLayer, Recurrent
@@ -37,8 +37,8 @@ class _Encoder:
 
     def build(self) -> onnx.ModelProto:
         graph, width = self.graph, self.config.encoder_width
-        table = graph.weight(self.model.src_embedding.weight)
-        below, size = graph.op("Gather", table, self.src_ids), self.config.embedding_size
+        below = embed(graph, self.model.src_embedding, self.src_ids)
+        size = self.config.embedding_size
         lasts: list[str] = []
         for i, layer in enumerate(cast(Iterable[EncoderLayer], self.model.encoder.layers)):
             output, last = self.layer(layer, below, size)

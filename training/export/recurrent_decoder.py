@@ -3,6 +3,8 @@
 Cells of the grid stand in one axis, (cells, d), and come apart by sentence only to attend.
 """
 
+import math
+
 import numpy as np
 import onnx
 from torch import nn
@@ -56,6 +58,13 @@ def _memory(graph: GraphBuilder, score: Score, values: str, value_size: int) -> 
         graph.output(KEYS, np.float32, ["batch", names.SRC_LEN, size])
 
 
+def embed(graph: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
+    """Embed ids (...) -> (..., d), as `scaled_embedding`."""
+    found = graph.op("Gather", graph.weight(embedding.weight), ids)
+    factor = graph.constant(math.sqrt(embedding.embedding_dim), np.float32)
+    return graph.op("Mul", found, factor)
+
+
 class DecoderStep:
     """One decoding step: the cells, the attention, the output."""
 
@@ -64,7 +73,7 @@ class DecoderStep:
     ) -> None:
         """Start the step graph of a model with this decoder and the embedding it reads."""
         self.graph, self.model, self.decoder = GraphBuilder("step", ranges), model, decoder
-        self.table = self.graph.weight(embedding.weight)
+        self.embedding = embedding
         self.last_ids = step_input(self.graph, names.LAST_IDS)
         self.parents = step_input(self.graph, names.PARENTS)
         self.live = step_input(self.graph, names.LIVE)
@@ -83,7 +92,7 @@ class DecoderStep:
     def word(self) -> str:
         """What the lowest cell reads (cells, gates * size), before any norm."""
         graph, feed = self.graph, self.decoder.feed
-        embedded = graph.op("Gather", self.table, graph.reshape(self.last_ids, -1))
+        embedded = embed(graph, self.embedding, graph.reshape(self.last_ids, -1))
         word = graph.linear(embedded, self.decoder.layers[0].input)
         if feed is None:
             return word

@@ -6,7 +6,6 @@ decoder. The encoder is that of `training.models.transformer`, the decoder that 
 `training.models.recurrent_decoder`; a step of it costs the same however much is written.
 """
 
-import math
 from typing import Literal, Self
 
 import torch
@@ -17,7 +16,7 @@ from mt.tokenizer import PAD_ID
 from training.models.dropout import Dropout, WordDropout
 from training.models.family import Family
 from training.models.positions import input_positions
-from training.models.recurrent_decoder import Decoder, DecoderConfig
+from training.models.recurrent_decoder import Decoder, DecoderConfig, scaled_embedding
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 from training.models.transformer import Encoder
 from training.models.transformer_config import EncoderConfig, Tying
@@ -107,14 +106,14 @@ class Hybrid(Seq2Seq):
 
     def _encode(self, src: Tensor) -> Tensor:
         positions = torch.arange(src.shape[1], device=src.device)
-        scaled = self.word_dropout(self.src_embedding(src)) * math.sqrt(self.config.d_model)
-        x, _ = self.src_positions(scaled, positions, None)
+        embedded = scaled_embedding(self.word_dropout(self.src_embedding(src)))
+        x, _ = self.src_positions(embedded, positions, None)
         states: Tensor = self.encoder(self.dropout(x), positions, (src != PAD_ID)[:, None, None])
         return states
 
     def _embed(self, ids: Tensor) -> Tensor:
-        embedded: Tensor = self.dropout(self.word_dropout(self.tgt_embedding(ids)))
-        return embedded
+        kept: Tensor = self.dropout(scaled_embedding(self.word_dropout(self.tgt_embedding(ids))))
+        return kept
 
     def _tie_embeddings(self) -> None:
         if self.config.tie_embeddings == "three-way":

@@ -17,7 +17,13 @@ from training.models.cells import CELLS, run
 from training.models.dropout import Dropout, WordDropout
 from training.models.family import Family
 from training.models.gru import reverse_tokens
-from training.models.recurrent_decoder import Decoder, DecoderConfig, dropout_of, with_residual
+from training.models.recurrent_decoder import (
+    Decoder,
+    DecoderConfig,
+    dropout_of,
+    scaled_embedding,
+    with_residual,
+)
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 
 
@@ -181,8 +187,9 @@ class Recurrent(Seq2Seq):
         return nn.ModuleList(nn.Linear(parts * width, parts * size) for _ in range(count))
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
-        embedded: Tensor = self.embedding_dropout(self.word_dropout(embedding(ids)))
-        return embedded
+        embedded = scaled_embedding(self.word_dropout(embedding(ids)))
+        kept: Tensor = self.embedding_dropout(embedded)
+        return kept
 
     def _tie_embeddings(self) -> None:
         if self.config.tie_embeddings == "three-way":
