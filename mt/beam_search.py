@@ -6,6 +6,9 @@ search. Hypotheses compete by `log_prob / norm(length) + coverage` (Wu et al. 20
 row dies as soon as it can no longer win: log-probabilities never rise, the norm never falls and
 coverage is never above 0, so nothing that grows from a row beats log_prob / norm(longest length).
 
+Samples (Fan et al. 2018, Holtzman et al. 2020) run in the same batch: each of their rows keeps one
+continuation, which is drawn, and no row competes with another.
+
 A sentence's answer does not depend on its neighbours. The work of a step is done for all rows at
 once in numpy; only hypotheses that end are handled one by one.
 """
@@ -21,9 +24,10 @@ from mt.constraints import UNCONSTRAINED, Constraints, repeated
 from mt.errors import ConfigError, EngineError, InputError
 from mt.hypothesis import History, Hypothesis, Survivors
 from mt.running_sentence import Ending, Finished, Job, RunningSentence
+from mt.sampling import draw, keep_drawn
 from mt.search_options import SearchOptions
 from mt.selection import Chosen, Sums, choose
-from mt.stepper import Attention, Rows, StepOutput, Stepper
+from mt.stepper import Attention, Ids, Rows, StepOutput, Stepper
 from mt.tokenizer import BOS_ID, EOS_ID
 
 __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "search"]
@@ -32,7 +36,9 @@ __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "se
 _SENTENCE = np.dtype(
     [
         ("slot", np.int64),
-        ("beam_size", np.int64),
+        ("width", np.int64),  # the most rows that survive a step
+        ("candidates", np.int64),  # how many a row must be offered
+        ("drawn", np.bool_),  # rather than searched for
         ("length", np.int64),  # tokens so far, the same for all its rows
         ("limit", np.int64),  # the longest length
         ("min_length", np.int64),
@@ -52,6 +58,7 @@ _ROW = np.dtype(
         ("parent", np.int64),  # row of the previous step, -1 before the first
         ("back", np.int64),  # survivor of the previous step, -1 before the first
         ("last_id", np.int64),
+        ("sample", np.int64),  # its number in a sentence that is drawn, else 0
         ("log_prob", np.float64),
     ]
 )
@@ -109,11 +116,15 @@ class RunningBatch:
             return
         slots = self._stepper.admit([job.src_ids for job in jobs])
         first = len(self._sentences)
-        rows = [(first + i, -1, -1, BOS_ID, 0.0) for i in range(len(jobs))]
+        rows = [
+            (first + i, -1, -1, BOS_ID, sample, 0.0)
+            for i, job in enumerate(jobs)
+            for sample in range(job.options.samples or 1)
+        ]
         records = [self._record(job, slot) for job, slot in zip(jobs, slots, strict=True)]
         self._rows = np.concatenate([self._rows, np.array(rows, _ROW)])
         self._sentences = np.concatenate([self._sentences, np.array(records, _SENTENCE)])
-        self._running += [RunningSentence(job) for job in jobs]
+        self._running += [RunningSentence(job, self._limit(job)) for job in jobs]
 
     def cancel(self, keys: Iterable[Hashable]) -> None:
         """Drop running sentences and free their rows at once; unknown keys are passed over."""
@@ -134,9 +145,11 @@ class RunningBatch:
         constraints = self._constraints()
         output = self._ask(constraints)
         ids, log_probs = constraints.apply(output.ids, output.log_probs)
+        if self._sentences["drawn"].any():
+            ids, log_probs = self._draw(ids, log_probs, constraints)
         self._end_stuck(log_probs)
-        rows, beam_sizes = self._rows, self._of_rows("beam_size")
-        chosen = choose(rows["sentence"], beam_sizes, rows["log_prob"], ids, log_probs)
+        rows, widths = self._rows, self._of_rows("width")
+        chosen = choose(rows["sentence"], widths, rows["log_prob"], ids, log_probs)
         self._record_step(chosen, output.attention)
         self._continue(chosen, self._end(chosen))
         return self._finish()
@@ -144,13 +157,19 @@ class RunningBatch:
     def _limit(self, job: Job) -> int:
         return job.options.length_limit(len(job.src_ids), self._max_target_tokens)
 
+    def _candidates(self, options: SearchOptions) -> int:
+        """How many candidates a row needs to be offered, if none is banned."""
+        if options.samples:
+            return options.top_k or self._stepper.vocab_size
+        return options.beam_size
+
     def _record(self, job: Job, slot: int) -> tuple[object, ...]:
         """The fields of a sentence that begins now, in the order of _SENTENCE."""
         options, limit = job.options, self._limit(job)
         constraints = (options.min_length, len(options.prefix), options.no_repeat_ngram)
         scores = (options.needs_attention, options.norm(limit), -np.inf)
         return (
-            *(slot, options.beam_size, 0, limit),
+            *(slot, options.rows, self._candidates(options), options.samples > 0, 0, limit),
             *(*constraints, any(constraints)),
             *(*scores, len(self._history)),
         )
@@ -179,7 +198,7 @@ class RunningBatch:
 
     def _ask(self, constraints: Constraints) -> StepOutput:
         """Step the model for enough candidates that banning some never costs a survivor."""
-        wanted = self._of_rows("beam_size") + constraints.most_banned()
+        wanted = self._of_rows("candidates") + constraints.most_banned()
         k = min(int(wanted.max()), self._stepper.vocab_size)
         parents, last_ids = self._rows["parent"].copy(), self._rows["last_id"].copy()
         with_attention = bool(self._sentences["needs_attention"].any())
@@ -196,6 +215,20 @@ class RunningBatch:
         if any(one.job.options.coverage_penalty for one in self._running):
             raise ConfigError("coverage_penalty needs attention, which this model does not have")
 
+    def _draw(self, ids: Ids, log_probs: Sums, constraints: Constraints) -> tuple[Ids, Sums]:
+        """Leave each row of a sample the one candidate that is drawn for it."""
+        rows = np.flatnonzero(self._of_rows("drawn"))
+        running = [self._running[i] for i in self._rows["sentence"][rows].tolist()]
+        samples, positions = self._rows["sample"][rows], self._of_rows("length")[rows]
+        uniform = [
+            one.uniform[sample, position]
+            for one, sample, position in zip(running, samples, positions, strict=True)
+        ]
+        options = [one.job.options for one in running]
+        drawn = draw(ids[rows], log_probs[rows], np.array(uniform), options)
+        width = int((self._of_rows("width") + constraints.most_banned()).max())
+        return keep_drawn(rows, drawn, ids, log_probs, width)
+
     def _record_step(self, chosen: Chosen, attention: Attention | None) -> None:
         """Note who survived; attention of those sentences only that need it."""
         needed = self._sentences["needs_attention"][chosen.sentence]
@@ -211,17 +244,18 @@ class RunningBatch:
         for row in self._rows[log_probs.max(axis=1) == -np.inf]:
             sentence = int(row["sentence"])
             length = int(self._sentences["length"][sentence])
-            ending = Ending(float(row["log_prob"]), False, length, step, int(row["back"]))
-            self._offer(sentence, ending)
+            at, sample = int(row["back"]), int(row["sample"])
+            self._offer(sentence, Ending(float(row["log_prob"]), False, length, step, at, sample))
 
     def _end(self, chosen: Chosen) -> npt.NDArray[np.bool_]:
         """End what chose eos or has the longest length; returns (survivors,), True where ended."""
         eos = chosen.ids == EOS_ID
         length = self._sentences["length"][chosen.sentence]
         ended: npt.NDArray[np.bool_] = eos | (length >= self._sentences["limit"][chosen.sentence])
-        step = len(self._history) - 1
+        step, samples = len(self._history) - 1, self._rows["sample"][chosen.row]
         for i in np.flatnonzero(ended).tolist():
-            ending = Ending(float(chosen.totals[i]), bool(eos[i]), int(length[i]), step, i)
+            total, sample = float(chosen.totals[i]), int(samples[i])
+            ending = Ending(total, bool(eos[i]), int(length[i]), step, i, sample)
             self._offer(int(chosen.sentence[i]), ending)
         return ended
 
@@ -234,11 +268,13 @@ class RunningBatch:
         best_score = chosen.totals / self._sentences["longest_norm"][chosen.sentence]
         can_win = best_score > self._sentences["to_beat"][chosen.sentence]
         back = np.flatnonzero(can_win & ~ended)
+        samples = self._rows["sample"][chosen.row[back]]
         self._rows = np.empty(len(back), _ROW)
         self._rows["sentence"] = chosen.sentence[back]
         self._rows["parent"] = chosen.row[back]
         self._rows["back"] = back
         self._rows["last_id"] = chosen.ids[back]
+        self._rows["sample"] = samples
         self._rows["log_prob"] = chosen.totals[back]
 
     def _finish(self) -> list[Finished]:
@@ -271,8 +307,8 @@ def search(
 ) -> list[list[Hypothesis]]:
     """Search many sentences, longest first; a finished one's place is taken at once.
 
-    At most max_rows // beam_size sentences run together (at least one). `on_finished` is told how
-    many sentences a step finished. Returns the hypotheses of each source, in input order.
+    At most max_rows // options.rows sentences run together (at least one). `on_finished` is told
+    how many sentences a step finished. Returns the hypotheses of each source, in input order.
 
     Raises:
         InputError: a source has no ids, or the prefix does not fit.
@@ -283,7 +319,7 @@ def search(
     waiting = deque(Job(i, sources[i], options) for i in longest_first)
     for job in waiting:
         batch.check(job)
-    places = max(1, max_rows // options.beam_size)
+    places = max(1, max_rows // options.rows)
     answers: dict[Hashable, list[Hypothesis]] = {}
     try:
         while waiting or batch.sentences:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mt.hypothesis import History, Hypothesis, attention_of
+from mt.sampling import uniform_draws
 from mt.search_options import SearchOptions
 
 
@@ -20,43 +21,56 @@ class Job:
 
 @dataclass(frozen=True)
 class Finished:
-    """A sentence's answer: its `n_best` hypotheses, best first (fewer only if fewer exist)."""
+    """A sentence's answer: its `n_best` hypotheses, best first (fewer only if fewer exist).
+
+    Or all its samples, by their numbers.
+    """
 
     key: Hashable
     hypotheses: list[Hypothesis]
 
 
 class Ending(NamedTuple):
-    """A hypothesis that has ended: its last token, the `length`-th, is survivor `at` of `step`."""
+    """A hypothesis that has ended: its last token, the `length`-th, is survivor `at` of `step`.
+
+    sample: its number where it was drawn, 0 where it was searched for.
+    """
 
     log_prob: float
     finished: bool
     length: int
     step: int
     at: int
+    sample: int = 0
 
 
 class RunningSentence:
-    """A job and the best of its hypotheses that have ended so far."""
+    """A job and the best of its hypotheses that have ended so far.
 
-    def __init__(self, job: Job) -> None:
+    uniform (samples, limit): the numbers its samples draw with, empty in a beam search.
+    """
+
+    def __init__(self, job: Job, limit: int) -> None:
+        """`limit` is the most tokens a hypothesis may have."""
         self.job = job
-        self._best: list[tuple[float, Ending]] = []  # by score, best first; at most n_best
+        self.uniform = uniform_draws(job.options.seed, job.src_ids, job.options.samples, limit)
+        self._best: list[tuple[float, Ending]] = []  # by score, best first; no more than wanted
 
     def offer(self, ending: Ending, history: History) -> float:
         """Let a hypothesis compete; return the score to beat from now on, -inf if any will do.
 
         Of two with the same score the earlier one wins.
         """
-        options = self.job.options
+        wanted = self.job.options.hypotheses
         entry = (self._score(ending, history), ending)
         bisect.insort(self._best, entry, key=lambda kept: -kept[0])
-        del self._best[options.n_best :]
-        return self._best[-1][0] if len(self._best) == options.n_best else float("-inf")
+        del self._best[wanted:]
+        return self._best[-1][0] if len(self._best) == wanted else float("-inf")
 
     def answer(self, history: History) -> Finished:
-        """Read the best hypotheses from the history."""
-        found = [self._read(score, ending, history) for score, ending in self._best]
+        """Read the best hypotheses from the history; samples stand in the order of their draws."""
+        ordered = sorted(self._best, key=lambda kept: kept[1].sample)
+        found = [self._read(score, ending, history) for score, ending in ordered]
         return Finished(self.job.key, found)
 
     def _score(self, ending: Ending, history: History) -> float:

@@ -14,7 +14,17 @@ _SMALLEST = float(np.finfo(np.float32).tiny)  # stands for an attention that fel
 
 
 class SearchOptions(Strict):
-    """How one sentence is searched. Lengths count target tokens, prefix and eos included."""
+    """How one sentence is searched. Lengths count target tokens, prefix and eos included.
+
+    With `samples` the answer is not searched for but drawn from the model, word after word: a beam
+    of one for each sample, whose next word is drawn (see `mt.sampling`). All of them are returned,
+    in the order of their numbers; `score` and log-probabilities stay the model's own. The same
+    seed gives the same samples, and the first ones stay the same when more are asked for.
+
+    Cost: a draw without `top_k` needs the log-probabilities of the whole vocabulary, for every row
+    of the running batch while such a sentence runs. With 8000 ids and 32 rows of a small int8 model
+    a step took 26 ms of a core in place of 2.6; with top_k up to 50 it took 2.9.
+    """
 
     beam_size: int = Field(5, ge=1, le=64, description="hypotheses that survive a step; 1 = greedy")
     n_best: int = Field(1, ge=1, le=64, description="hypotheses to return, at most beam_size")
@@ -30,6 +40,41 @@ class SearchOptions(Strict):
     )
     no_repeat_ngram: int = Field(0, ge=0, description="no n-gram of this size twice; 0: allowed")
     attention: bool = Field(False, description="keep attention, for alignments")
+    samples: int = Field(0, ge=0, le=64, description="translations to draw; 0: beam search")
+    temperature: float = Field(
+        1.0, ge=0.01, le=10, description="of samples: divides log-probabilities; below 1 is safer"
+    )
+    top_k: int | None = Field(
+        None, ge=1, description="of samples: draw among so many best ids (Fan et al. 2018)"
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of samples: draw among the best ids that together have this probability, "
+        "after temperature and top_k (Holtzman et al. 2020)",
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="of samples: another seed, other draws")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sample_without_beam(cls, values: object) -> object:
+        """A beam that was not asked for is no reason to refuse samples."""
+        if isinstance(values, dict) and values.get("samples"):
+            return {"beam_size": 1, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _check_sampling(self) -> "SearchOptions":
+        if self.samples and self.n_best > 1:
+            raise ValueError("n_best is of beam search; all samples are returned")
+        if self.samples and self.beam_size > 1:
+            raise ValueError("samples are drawn, not searched for: leave beam_size out, or 1")
+        cuts = {"temperature": 1.0, "top_k": None, "top_p": 1.0}
+        given = [name for name, neutral in cuts.items() if getattr(self, name) != neutral]
+        if given and not self.samples:
+            raise ValueError(f"only samples have a {given[0]}: give the number of samples too")
+        return self
 
     @model_validator(mode="after")
     def _check_together(self) -> "SearchOptions":
@@ -46,6 +91,16 @@ class SearchOptions(Strict):
         if not {PAD_ID, BOS_ID, EOS_ID}.isdisjoint(self.prefix):
             raise ValueError("prefix must not hold pad, bos or eos")
         return self
+
+    @property
+    def rows(self) -> int:
+        """The most rows that are live at once: as many as survive a step."""
+        return self.samples or self.beam_size
+
+    @property
+    def hypotheses(self) -> int:
+        """How many hypotheses are returned."""
+        return self.samples or self.n_best
 
     @property
     def needs_attention(self) -> bool:

@@ -26,7 +26,8 @@ class Rows:
     """The hypotheses to step, all arrays (rows,).
 
     Rows of one slot stand together. `parents[i]` is the row of the *previous* step that row i
-    continues, or -1 where row i is the first of a slot just admitted (its last id is `bos_id`).
+    continues, or -1 where row i begins a slot just admitted (its last id is `bos_id`); a slot
+    whose translations are drawn begins with several rows, the same ones.
     A previous row that no row names is forgotten.
     """
 

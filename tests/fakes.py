@@ -84,7 +84,6 @@ class CheckedStepper(ABC):
             assert 0 <= last < self.vocab_size
             if slot in self._fresh:
                 assert (parent, last) == (-1, BOS_ID), "a fresh slot begins with bos"
-                assert slots.count(slot) == 1, "a fresh slot has one row"
             else:
                 assert 0 <= parent < len(self._previous), "no such row in the previous step"
                 assert self._previous[parent][0] == slot, "a parent of another slot"

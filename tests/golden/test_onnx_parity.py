@@ -123,6 +123,15 @@ def test_sentences_of_different_beams_run_together(attentive: Pair) -> None:
     assert_same(found, wanted)
 
 
+def test_samples_are_those_of_pytorch(pair: Pair) -> None:
+    """Beside searches, and from several first rows of a sentence on."""
+    drawn, searched = SearchOptions(samples=3, max_length=20), SearchOptions(max_length=20)
+    jobs = [Job(i, source, (drawn, searched)[i % 2]) for i, source in enumerate(SOURCES[:8])]
+    found, wanted = ([one.hypotheses for one in run_all(stepper, jobs)] for stepper in pair)
+    assert_same(found, wanted)
+    assert len({tuple(one.ids) for one in found[0]}) > 1
+
+
 def run_all(stepper: Stepper, jobs: list[Job]) -> list[Finished]:
     """Admit one more job at each step until all are finished, in the order of their keys."""
     batch, waiting, finished = RunningBatch(stepper), list(jobs), list[Finished]()

@@ -49,7 +49,9 @@ def test_rows_joined_reordered_and_left_alone_are_the_same(
         for slot in data.draw(st.permutations(sorted(running))):
             mine = [i for i, (owner, _) in enumerate(previous) if owner == slot]
             chosen = (
-                data.draw(st.lists(st.sampled_from(mine), min_size=1, max_size=3)) if mine else [-1]
+                data.draw(st.lists(st.sampled_from(mine), min_size=1, max_size=3))
+                if mine
+                else [-1] * data.draw(st.integers(1, 2))
             )
             for parent in chosen:
                 last = [BOS_ID] if parent < 0 else [*previous[parent][1], data.draw(words)]

@@ -59,6 +59,15 @@ def test_attention_is_needed_for_alignments_and_coverage(
     assert SearchOptions(**options).needs_attention is needed
 
 
+def test_samples_need_no_beam() -> None:
+    drawn = SearchOptions(samples=7)
+    assert (drawn.beam_size, drawn.rows, drawn.hypotheses) == (1, 7, 7)
+    assert SearchOptions.model_validate(drawn.model_dump()) == drawn
+    assert SearchOptions(samples=7, beam_size=1) == drawn
+    searched = SearchOptions(beam_size=4, n_best=2, samples=0)
+    assert (searched.rows, searched.hypotheses) == (4, 2)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -80,6 +89,21 @@ def test_attention_is_needed_for_alignments_and_coverage(
         ({"prefix": [-1]}, "prefix.0: Input should be greater"),
         ({"no_repeat_ngram": -1}, "no_repeat_ngram: Input should be greater"),
         ({"beams": 5}, "beams: Extra inputs are not permitted"),
+        ({"samples": -1}, "samples: Input should be greater than or equal to 0"),
+        ({"samples": 65}, "samples: Input should be less than or equal to 64"),
+        ({"samples": 2, "beam_size": 2}, "samples are drawn, not searched for: leave beam_size"),
+        ({"samples": 2, "n_best": 2}, "n_best is of beam search; all samples are returned"),
+        ({"temperature": 0.5}, "only samples have a temperature: give the number of samples too"),
+        ({"top_k": 5}, "only samples have a top_k"),
+        ({"top_p": 0.5}, "only samples have a top_p"),
+        ({"samples": 1, "temperature": 0}, "temperature: Input should be greater"),
+        ({"samples": 1, "temperature": 11}, "temperature: Input should be less"),
+        ({"samples": 1, "temperature": math.nan}, "temperature: Input should be"),
+        ({"samples": 1, "top_k": 0}, "top_k: Input should be greater"),
+        ({"samples": 1, "top_p": 0}, "top_p: Input should be greater"),
+        ({"samples": 1, "top_p": 1.1}, "top_p: Input should be less"),
+        ({"samples": 1, "seed": -1}, "seed: Input should be greater"),
+        ({"samples": 1, "seed": 2**32}, "seed: Input should be less"),
     ],
 )
 def test_wrong_options_are_refused_by_name(options: dict[str, Any], problem: str) -> None:
