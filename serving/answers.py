@@ -52,9 +52,13 @@ def _translation_body(translation: Translation, request: TranslateRequest) -> Tr
     return TranslationBody(
         text=translation.text,
         score=best.score if request.return_scores else None,
-        candidates=_candidates(translation, request) if (request.n_best or 1) > 1 else None,
+        candidates=_candidates(translation, request) if _asks_for_several(request) else None,
         alignments=_alignments(translation) if request.return_alignments else None,
     )
+
+
+def _asks_for_several(request: TranslateRequest) -> bool:
+    return max(request.n_best or 1, request.samples or 1) > 1
 
 
 def _candidates(translation: Translation, request: TranslateRequest) -> list[CandidateBody]:

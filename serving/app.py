@@ -30,6 +30,7 @@ from serving.text_checks import search_options
 DESCRIPTION = (
     "Machine translation. Errors are RFC 9457 problem bodies and never repeat what was sent."
 )
+SEARCH_FIELDS = TranslateRequest.model_fields.keys() & SearchOptions.model_fields.keys()
 Answer = TypeVar("Answer")
 router = APIRouter()
 
@@ -142,8 +143,10 @@ async def prometheus(service: ServiceOf) -> Response:
 
 def _search_options(body: TranslateRequest, settings: ServeSettings) -> SearchOptions:
     """The server's options with the request's laid over them; a wider n_best widens the beam."""
-    asked = body.model_dump(include={"beam_size", "n_best", "length_penalty"}, exclude_none=True)
-    if body.n_best is not None:
+    asked = body.model_dump(include=SEARCH_FIELDS, exclude_none=True)
+    if body.samples:
+        asked = {"beam_size": 1, "n_best": 1, **asked}
+    elif body.n_best is not None:
         asked.setdefault("beam_size", max(body.n_best, settings.search.beam_size))
     asked["attention"] = body.return_alignments
     return search_options({**settings.search.model_dump(), **asked}, settings.limits)

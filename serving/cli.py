@@ -50,9 +50,14 @@ def serve(bundles: Sequence[Path], file: Path | None, ray: bool, **flags: str | 
 @click.command()
 @click.argument("bundle", type=PATH)
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--beam-size", type=int, default=5, show_default=True, help="1 is greedy")
-@click.option("--n-best", type=int, default=1, show_default=True, help="lines out for a line in")
+@click.option("--beam-size", type=int, help="1 is greedy  [5]")
+@click.option("--n-best", type=int, help="lines out for a line in  [1]")
 @click.option("--length-penalty", type=float, default=1.0, show_default=True)
+@click.option("--samples", type=int, help="draw so many lines out for a line in; no beam search")
+@click.option("--temperature", type=float, help="of samples: below 1 safer, above more varied  [1]")
+@click.option("--top-k", type=int, help="of samples: draw among so many best pieces  [all]")
+@click.option("--top-p", type=float, help="of samples: among those of this probability  [1]")
+@click.option("--seed", type=int, help="of samples: another one draws anew  [0]")
 @click.option("--scores", is_flag=True, help="write the score and a tab before each translation")
 @click.option("--precision", help="graphs to run  [the bundle's default]")
 @click.option("--threads", type=int, default=1, show_default=True, help="of one model step")
@@ -66,15 +71,16 @@ def translate(
     batch: int,
     precision: str | None,
     threads: int,
-    **search: int | float,
+    **search: int | float | None,
 ) -> None:
     """Translate FILE, or standard input, line by line to standard output.
 
-    Blank lines stay and the order stays. With --n-best N every line gives N lines.
+    Blank lines stay and the order stays. With --n-best N or --samples N every line gives N lines.
     """
     from serving import lines  # with ONNX Runtime
 
-    options = validate(search, SearchOptions, where="translate")
+    given = {name: value for name, value in search.items() if value is not None}
+    options = validate(given, SearchOptions, where="translate")
     engine = validate({"precision": precision, "threads": threads}, EngineSettings, "translate")
     lines.translate(bundle, engine, options, file, batch, scores)
 

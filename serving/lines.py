@@ -39,7 +39,7 @@ def translate(
             except InputError as error:
                 raise InputError(_with_line_number(str(error), first)) from None
             for translation in translations:
-                click.echo("\n".join(_lines_out(translation, options.n_best, scores)))
+                click.echo("\n".join(_lines_out(translation, options.hypotheses, scores)))
             progress.report(first + len(texts) - 1)
         progress.end()
 
@@ -80,11 +80,15 @@ def _decode(raw: bytes, number: int) -> str:
         raise InputError(f"line {number}: byte {error.start + 1} is not UTF-8") from None
 
 
-def _lines_out(translation: Translation, n_best: int, scores: bool) -> list[str]:
-    """Exactly n_best lines: where the search found fewer, the last one is repeated."""
+def _lines_out(translation: Translation, wanted: int, scores: bool) -> list[str]:
+    """Exactly as many lines as wanted: where the search found fewer, the last one is repeated."""
     found = list(translation.candidates)
-    found += found[-1:] * (n_best - len(found))
-    return [f"{one.score:.4f}\t{one.text}" if scores else one.text for one in found]
+    found += found[-1:] * (wanted - len(found))
+    texts = [
+        one.text.replace("\n", " ") for one in found
+    ]  # a model may emit the byte of a line feed
+    scored = [f"{one.score:.4f}\t{text}" for one, text in zip(found, texts, strict=True)]
+    return scored if scores else texts
 
 
 def _with_line_number(message: str, first: int) -> str:

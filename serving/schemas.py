@@ -89,6 +89,45 @@ class TranslateRequest(Body):
     length_penalty: float | None = Field(
         None, ge=0, le=5, strict=True, allow_inf_nan=False, description="alpha, Wu et al. 2016"
     )
+    samples: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        strict=True,
+        description="candidates to draw from the model in place of a search; 0 or none: search. "
+        "Not beside n_best or a beam_size above 1",
+    )
+    temperature: float | None = Field(
+        None,
+        ge=0.01,
+        le=10,
+        strict=True,
+        allow_inf_nan=False,
+        description="of samples: divides log-probabilities; below 1 is safer, above 1 more varied",
+    )
+    top_k: int | None = Field(
+        None,
+        ge=1,
+        strict=True,
+        description="of samples: draw each token among so many best ones; up to 50 costs nothing, "
+        "a draw among all slows everyone in the running batch down",
+    )
+    top_p: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        strict=True,
+        allow_inf_nan=False,
+        description="of samples: draw each token among the best that have this probability "
+        "together, after temperature and top_k",
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**32,
+        strict=True,
+        description="of samples: the same seed draws the same, another one anew",
+    )
     return_scores: bool = Field(False, strict=True)
     return_alignments: bool = Field(False, strict=True)
 
@@ -104,7 +143,7 @@ class WordPairBody(Body):
 
 
 class CandidateBody(Body):
-    """One of the n best translations."""
+    """One of the n best translations, or of the samples."""
 
     text: str
     score: float | None = Field(None, description="if return_scores")
@@ -118,7 +157,9 @@ class TranslationBody(Body):
         None,
         description="if return_scores: log-probability over length penalty, summed over sentences",
     )
-    candidates: list[CandidateBody] | None = Field(None, description="if n_best > 1; best first")
+    candidates: list[CandidateBody] | None = Field(
+        None, description="if n_best > 1, best first; if samples > 1, as they were drawn"
+    )
     alignments: list[WordPairBody] | None = Field(None, description="if return_alignments")
 
 

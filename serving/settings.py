@@ -41,8 +41,8 @@ class Limits(Strict):
     max_total_chars: int = Field(50_000, ge=1, description="characters of all texts together")
     max_body_bytes: int = Field(1_048_576, ge=1, description="bytes of one request body")
     body_timeout_s: float = Field(10.0, gt=0, description="seconds for a whole body to arrive")
-    max_beam_size: int = Field(16, ge=1, description="hypotheses kept while searching")
-    max_n_best: int = Field(16, ge=1, description="alternative translations in one answer")
+    max_beam_size: int = Field(16, ge=1, description="hypotheses kept while searching, or samples")
+    max_n_best: int = Field(16, ge=1, description="translations of a text in one answer")
     deadline_s: float | None = Field(
         30.0, gt=0, description="seconds until an answer is too late; null: it may take any time"
     )

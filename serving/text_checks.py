@@ -43,6 +43,9 @@ def check_options(options: SearchOptions, limits: Limits) -> None:
         raise InputError(f"beam_size is {options.beam_size}, at most {limits.max_beam_size}")
     if options.n_best > limits.max_n_best:
         raise InputError(f"n_best is {options.n_best}, at most {limits.max_n_best}")
+    most = min(limits.max_beam_size, limits.max_n_best)  # a sample is a row, and an answer
+    if options.samples > most:
+        raise InputError(f"samples is {options.samples}, at most {most}")
 
 
 def search_options(values: Mapping[str, Any], limits: Limits) -> SearchOptions:

@@ -32,8 +32,8 @@ class Sentence:
 
     @property
     def rows(self) -> int:
-        """Rows to reserve: a search never holds more live hypotheses than its beam is wide."""
-        return self.options.beam_size
+        """Rows to reserve: a search never holds more live hypotheses."""
+        return self.options.rows
 
     def left(self, now: float) -> bool:
         """Whether nobody wants the answer any more: cancelled, or too late."""

@@ -64,6 +64,25 @@ def test_scores_and_n_best(bundle: Path) -> None:
     assert rows[2:] == [["0.0000", ""], ["0.0000", ""]]
 
 
+def test_samples_are_repeated_by_their_seed(bundle: Path) -> None:
+    def sampled(*flags: object) -> list[str]:
+        result = translate(bundle, "--samples", 3, *flags, stdin="Hello.\nJane.\n")
+        assert result.exit_code == 0, result.output
+        return result.stdout.removesuffix("\n").split("\n")
+
+    hot = sampled("--temperature", 5, "--seed", 4)
+    assert len(hot) == 6
+    assert sampled("--temperature", 5, "--seed", 4) == hot
+    assert sampled("--temperature", 5, "--seed", 5) != hot
+    assert sampled("--top-k", 1) == sampled("--top-p", 0.1) == ["Hello."] * 3 + ["Jane."] * 3
+
+
+def test_a_line_break_that_is_drawn_breaks_no_line(bundle: Path) -> None:
+    """One of some 300 pieces is the byte of a line feed: 64 hot samples are sure to hold it."""
+    result = translate(bundle, "--samples", 64, "--temperature", 10, stdin="Hello.\nJane.\n")
+    assert result.stdout.count("\n") == 128
+
+
 def test_lines_before_a_bad_one_are_written(bundle: Path) -> None:
     result = translate(bundle, "--batch", "2", stdin="Hello.\nJane.\nHello.\nbad\0line\n")
     assert result.stdout == "Hello.\nJane.\n"
@@ -91,6 +110,9 @@ def test_bad_lines(bundle: Path, stdin: bytes, message: str) -> None:
         (["--beam-size", "10000"], "translate: beam_size: "),
         (["--n-best", "3", "--beam-size", "2"], "n_best is 3, more than beam_size, 2"),
         (["--length-penalty", "-1"], "translate: length_penalty: "),
+        (["--samples", "2", "--beam-size", "5"], "leave beam_size out"),
+        (["--top-k", "5"], "translate: the whole: only samples have a top_k"),
+        (["--samples", "1", "--temperature", "0"], "translate: temperature: "),
         (["--threads", "0"], "translate: threads: "),
     ],
 )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,29 @@ def test_length_penalty_changes_scores(client: AppClient) -> None:
 def test_n_best_alone_widens_the_beam() -> None:
     with open_app(search={"beam_size": 1}) as client:
         assert len(client.translate(n_best=3).json()["translations"][0]["candidates"]) == 3
+
+
+def test_samples_come_as_they_were_drawn(client: AppClient) -> None:
+    def candidates(**options: Any) -> list[dict[str, Any]]:
+        asked = {"samples": 6, "return_scores": True, "return_alignments": True, **options}
+        (one,) = client.translate(text="Hello world.", **asked).json()["translations"]
+        assert one["candidates"][0] == {"text": one["text"], "score": one["score"]}
+        found: list[dict[str, Any]] = one["candidates"]
+        return found
+
+    hot = candidates(temperature=3, seed=1)
+    assert len({one["text"] for one in hot}) == 6
+    assert candidates(temperature=3, seed=1) == hot
+    assert candidates(temperature=3, seed=2) != hot
+    assert candidates(temperature=3, seed=1, samples=3) == hot[:3]
+    for cut in ({"top_k": 1}, {"top_p": 0.5}, {"temperature": 0.01}):
+        assert {one["text"] for one in candidates(seed=1, **cut)} == {"Hello world."}
+
+
+def test_one_sample_is_one_text() -> None:
+    with open_app(search={"n_best": 2}) as client:  # of searches: no matter for samples
+        (one,) = client.translate(samples=1, top_k=1).json()["translations"]
+    assert one == {"text": SENTENCE}
 
 
 def test_models_are_listed_with_their_facts() -> None:

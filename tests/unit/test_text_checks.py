@@ -56,6 +56,9 @@ def test_a_search_that_is_too_wide_is_refused() -> None:
         check_options(SearchOptions(beam_size=9), limits)
     with pytest.raises(InputError, match="n_best is 5, at most 4"):
         check_options(SearchOptions(beam_size=8, n_best=5), limits)
+    check_options(SearchOptions(samples=4), limits)
+    with pytest.raises(InputError, match="samples is 5, at most 4"):
+        check_options(SearchOptions(samples=5), limits)
 
 
 @pytest.mark.parametrize(
