@@ -20,48 +20,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mt.constraints import UNCONSTRAINED, Constraints, repeated
+from mt.constraints import Constraints, Unconstrained, repeated
 from mt.errors import ConfigError, EngineError, InputError
 from mt.hypothesis import History, Hypothesis, Survivors
-from mt.running_sentence import Ending, Finished, Job, RunningSentence
+from mt.live_rows import LiveRows
+from mt.running_sentence import RECORD, Ending, Finished, Job, RunningSentence
 from mt.sampling import draw, keep_drawn
 from mt.search_options import SearchOptions
 from mt.selection import Chosen, Sums, choose
 from mt.stepper import Attention, Ids, Rows, StepOutput, Stepper
-from mt.tokenizer import BOS_ID, EOS_ID
+from mt.tokenizer import EOS_ID
 
 __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "search"]
-
-# One record for each running sentence, in the order of their rows.
-_SENTENCE = np.dtype(
-    [
-        ("slot", np.int64),
-        ("width", np.int64),  # the most rows that survive a step
-        ("candidates", np.int64),  # how many a row must be offered
-        ("drawn", np.bool_),  # rather than searched for
-        ("length", np.int64),  # tokens so far, the same for all its rows
-        ("limit", np.int64),  # the longest length
-        ("min_length", np.int64),
-        ("prefix_length", np.int64),
-        ("no_repeat_ngram", np.int64),
-        ("constrained", np.bool_),  # by any of these three
-        ("needs_attention", np.bool_),
-        ("longest_norm", np.float64),
-        ("to_beat", np.float64),  # score of the worst of its n best so far, -inf until there are n
-        ("born", np.int64),  # the step of its first token
-    ]
-)
-# One record for each live row; the rows of a sentence stand together, the most probable first.
-_ROW = np.dtype(
-    [
-        ("sentence", np.int64),
-        ("parent", np.int64),  # row of the previous step, -1 before the first
-        ("back", np.int64),  # survivor of the previous step, -1 before the first
-        ("last_id", np.int64),
-        ("sample", np.int64),  # its number in a sentence that is drawn, else 0
-        ("log_prob", np.float64),
-    ]
-)
 
 
 class RunningBatch:
@@ -71,20 +41,19 @@ class RunningBatch:
         """`max_target_tokens` caps the longest length of every job."""
         self._stepper = stepper
         self._max_target_tokens = max_target_tokens
-        self._running: list[RunningSentence] = []
-        self._sentences = np.empty(0, _SENTENCE)
-        self._rows = np.empty(0, _ROW)
+        self._rows = LiveRows.beginning(0, [])
         self._history = History()
+        self._set_running([], np.empty(0, RECORD))
 
     @property
     def rows(self) -> int:
         """Number of live rows."""
-        return len(self._rows)
+        return len(self._rows.sentence)
 
     @property
     def sentences(self) -> int:
         """Number of running sentences."""
-        return len(self._sentences)
+        return len(self._running)
 
     def check(self, job: Job) -> None:
         """Refuse a job that `admit` would refuse.
@@ -107,24 +76,21 @@ class RunningBatch:
             InputError: see `check`.
             ValueError: two sentences have one key.
         """
+        if not jobs:
+            return
         for job in jobs:
             self.check(job)
         keys = [one.job.key for one in self._running] + [job.key for job in jobs]
         if len(set(keys)) < len(keys):
             raise ValueError("two sentences have one key")
-        if not jobs:
-            return
         slots = self._stepper.admit([job.src_ids for job in jobs])
-        first = len(self._sentences)
-        rows = [
-            (first + i, -1, -1, BOS_ID, sample, 0.0)
-            for i, job in enumerate(jobs)
-            for sample in range(job.options.samples or 1)
-        ]
-        records = [self._record(job, slot) for job, slot in zip(jobs, slots, strict=True)]
-        self._rows = np.concatenate([self._rows, np.array(rows, _ROW)])
-        self._sentences = np.concatenate([self._sentences, np.array(records, _SENTENCE)])
-        self._running += [RunningSentence(job, self._limit(job)) for job in jobs]
+        new = [RunningSentence(job, self._limit(job)) for job in jobs]
+        born = len(self._history)
+        records = [one.record(slot, born) for one, slot in zip(new, slots, strict=True)]
+        first_rows = [job.options.samples or 1 for job in jobs]
+        self._rows = self._rows.beside(LiveRows.beginning(self.sentences, first_rows))
+        sentences = np.concatenate([self._sentences, np.array(records, RECORD)])
+        self._set_running(self._running + new, sentences)
 
     def cancel(self, keys: Iterable[Hashable]) -> None:
         """Drop running sentences and free their rows at once; unknown keys are passed over."""
@@ -145,69 +111,62 @@ class RunningBatch:
         constraints = self._constraints()
         output = self._ask(constraints)
         ids, log_probs = constraints.apply(output.ids, output.log_probs)
-        if self._sentences["drawn"].any():
+        if self._some_drawn:
             ids, log_probs = self._draw(ids, log_probs, constraints)
-        self._end_stuck(log_probs)
-        rows, widths = self._rows, self._of_rows("width")
-        chosen = choose(rows["sentence"], widths, rows["log_prob"], ids, log_probs)
-        self._record_step(chosen, output.attention)
+        if log_probs.min() == -np.inf:
+            self._end_stuck(log_probs)
+        rows = self._rows
+        chosen = choose(rows.sentence, self._of_rows("width"), rows.log_prob, ids, log_probs)
+        self._record(chosen, output.attention)
         self._continue(chosen, self._end(chosen))
         return self._finish()
 
     def _limit(self, job: Job) -> int:
         return job.options.length_limit(len(job.src_ids), self._max_target_tokens)
 
-    def _candidates(self, options: SearchOptions) -> int:
-        """How many candidates a row needs to be offered, if none is banned."""
-        if options.samples:
-            return options.top_k or self._stepper.vocab_size
-        return options.beam_size
-
-    def _record(self, job: Job, slot: int) -> tuple[object, ...]:
-        """The fields of a sentence that begins now, in the order of _SENTENCE."""
-        options, limit = job.options, self._limit(job)
-        constraints = (options.min_length, len(options.prefix), options.no_repeat_ngram)
-        scores = (options.needs_attention, options.norm(limit), -np.inf)
-        return (
-            *(slot, options.rows, self._candidates(options), options.samples > 0, 0, limit),
-            *(*constraints, any(constraints)),
-            *(*scores, len(self._history)),
-        )
+    def _set_running(self, running: list[RunningSentence], sentences: npt.NDArray[Any]) -> None:
+        """Note who runs from now on, and what some of them need."""
+        self._running, self._sentences = running, sentences
+        self._some_constrained = bool(sentences["constrained"].any())
+        self._some_drawn = bool(sentences["drawn"].any())
+        self._some_need_attention = bool(sentences["needs_attention"].any())
 
     def _of_rows(self, name: str) -> npt.NDArray[Any]:
         """A field of each row's sentence, (rows,)."""
-        values: npt.NDArray[Any] = self._sentences[name][self._rows["sentence"]]
+        values: npt.NDArray[Any] = self._sentences[name][self._rows.sentence]
         return values
 
-    def _constraints(self) -> Constraints:
+    def _lengths(self) -> Ids:
+        """How many tokens each row has (rows,)."""
+        lengths: Ids = len(self._history) - self._of_rows("born")
+        return lengths
+
+    def _constraints(self) -> Constraints | Unconstrained:
         """What the rows may not, or must, continue with at this step."""
-        if not self._sentences["constrained"].any():
-            return UNCONSTRAINED
-        length, sizes = self._of_rows("length"), self._of_rows("no_repeat_ngram")
+        if not self._some_constrained:
+            return Unconstrained()
+        length, sizes = self._lengths(), self._of_rows("no_repeat_ngram")
         forced = np.full(self.rows, -1)
         for row in np.flatnonzero(length < self._of_rows("prefix_length")).tolist():
-            job = self._running[self._rows["sentence"][row]].job
+            job = self._running[self._rows.sentence[row]].job
             forced[row] = job.options.prefix[length[row]]
         return Constraints(
             too_early=length + 1 < self._of_rows("min_length"),
             repeated=repeated(
-                self._history.tokens(np.where(sizes > 0, self._rows["back"], -1)), sizes
+                self._history.tokens(np.where(sizes > 0, self._rows.back, -1)), sizes
             ),
             forced=forced,
         )
 
-    def _ask(self, constraints: Constraints) -> StepOutput:
+    def _ask(self, constraints: Constraints | Unconstrained) -> StepOutput:
         """Step the model for enough candidates that banning some never costs a survivor."""
         wanted = self._of_rows("candidates") + constraints.most_banned()
         k = min(int(wanted.max()), self._stepper.vocab_size)
-        parents, last_ids = self._rows["parent"].copy(), self._rows["last_id"].copy()
-        with_attention = bool(self._sentences["needs_attention"].any())
-        output = self._stepper.step(
-            Rows(self._of_rows("slot"), parents, last_ids), k, with_attention
-        )
-        if np.isnan(output.log_probs).any():
+        rows = Rows(self._of_rows("slot"), self._rows.parent, self._rows.last_id)
+        output = self._stepper.step(rows, k, self._some_need_attention)
+        if np.isnan(output.log_probs.max()):
             raise EngineError("the model gives no numbers; its weights are broken or overflow")
-        if with_attention and output.attention is None:
+        if self._some_need_attention and output.attention is None:
             self._refuse_coverage()
         return output
 
@@ -215,11 +174,13 @@ class RunningBatch:
         if any(one.job.options.coverage_penalty for one in self._running):
             raise ConfigError("coverage_penalty needs attention, which this model does not have")
 
-    def _draw(self, ids: Ids, log_probs: Sums, constraints: Constraints) -> tuple[Ids, Sums]:
+    def _draw(
+        self, ids: Ids, log_probs: Sums, constraints: Constraints | Unconstrained
+    ) -> tuple[Ids, Sums]:
         """Leave each row of a sample the one candidate that is drawn for it."""
-        rows = np.flatnonzero(self._of_rows("drawn"))
-        running = [self._running[i] for i in self._rows["sentence"][rows].tolist()]
-        samples, positions = self._rows["sample"][rows], self._of_rows("length")[rows]
+        rows = self._of_rows("drawn").nonzero()[0]
+        running = [self._running[i] for i in self._rows.sentence[rows].tolist()]
+        samples, positions = self._rows.sample[rows], self._lengths()[rows]
         uniform = [
             one.uniform[sample, position]
             for one, sample, position in zip(running, samples, positions, strict=True)
@@ -229,37 +190,35 @@ class RunningBatch:
         width = int((self._of_rows("width") + constraints.most_banned()).max())
         return keep_drawn(rows, drawn, ids, log_probs, width)
 
-    def _record_step(self, chosen: Chosen, attention: Attention | None) -> None:
+    def _record(self, chosen: Chosen, attention: Attention | None) -> None:
         """Note who survived; attention of those sentences only that need it."""
-        needed = self._sentences["needs_attention"][chosen.sentence]
-        kept = None if attention is None else attention[chosen.row[needed]]
-        back = self._rows["back"][chosen.row]
-        attention_at = needed.cumsum() - 1
-        self._history.append(Survivors(back, chosen.ids, chosen.log_probs, kept, attention_at))
-        self._sentences["length"] += 1
+        back, kept, kept_at = self._rows.back[chosen.row], None, None
+        if attention is not None:
+            needed = self._sentences["needs_attention"][chosen.sentence]
+            kept, kept_at = attention[chosen.row[needed]], needed.cumsum() - 1
+        self._history.append(Survivors(back, chosen.ids, chosen.log_probs, kept, kept_at))
 
     def _end_stuck(self, log_probs: Sums) -> None:
         """A row that nothing may continue ends as it is, unfinished."""
-        step = len(self._history) - 1
-        for row in self._rows[log_probs.max(axis=1) == -np.inf]:
-            sentence = int(row["sentence"])
-            length = int(self._sentences["length"][sentence])
-            at, sample = int(row["back"]), int(row["sample"])
-            self._offer(sentence, Ending(float(row["log_prob"]), False, length, step, at, sample))
+        for row in (log_probs.max(axis=1) == -np.inf).nonzero()[0].tolist():
+            sentence, _, at, _, sample, log_prob = (column[row].item() for column in self._rows)
+            self._offer(sentence, log_prob, False, at, sample)
 
     def _end(self, chosen: Chosen) -> npt.NDArray[np.bool_]:
         """End what chose eos or has the longest length; returns (survivors,), True where ended."""
         eos = chosen.ids == EOS_ID
-        length = self._sentences["length"][chosen.sentence]
-        ended: npt.NDArray[np.bool_] = eos | (length >= self._sentences["limit"][chosen.sentence])
-        step, samples = len(self._history) - 1, self._rows["sample"][chosen.row]
-        for i in np.flatnonzero(ended).tolist():
-            total, sample = float(chosen.totals[i]), int(samples[i])
-            ending = Ending(total, bool(eos[i]), int(length[i]), step, i, sample)
-            self._offer(int(chosen.sentence[i]), ending)
+        is_last = self._sentences["last_step"] < len(self._history)
+        ended: npt.NDArray[np.bool_] = eos | is_last[chosen.sentence]
+        for at in ended.nonzero()[0].tolist():
+            sentence, sample = chosen.sentence[at].item(), self._rows.sample[chosen.row[at]].item()
+            self._offer(sentence, chosen.totals[at].item(), eos[at].item(), at, sample)
         return ended
 
-    def _offer(self, sentence: int, ending: Ending) -> None:
+    def _offer(self, sentence: int, log_prob: float, finished: bool, at: int, sample: int) -> None:
+        """Let a hypothesis compete whose last token is survivor `at` of the last recorded step."""
+        steps = len(self._history)
+        length = steps - self._sentences["born"][sentence].item()
+        ending = Ending(log_prob, finished, length, steps - 1, at, sample)
         to_beat = self._running[sentence].offer(ending, self._history)
         self._sentences["to_beat"][sentence] = to_beat
 
@@ -267,20 +226,24 @@ class RunningBatch:
         """The survivors that live on: not ended, and still able to beat what their sentence has."""
         best_score = chosen.totals / self._sentences["longest_norm"][chosen.sentence]
         can_win = best_score > self._sentences["to_beat"][chosen.sentence]
-        back = np.flatnonzero(can_win & ~ended)
-        samples = self._rows["sample"][chosen.row[back]]
-        self._rows = np.empty(len(back), _ROW)
-        self._rows["sentence"] = chosen.sentence[back]
-        self._rows["parent"] = chosen.row[back]
-        self._rows["back"] = back
-        self._rows["last_id"] = chosen.ids[back]
-        self._rows["sample"] = samples
-        self._rows["log_prob"] = chosen.totals[back]
+        back = (can_win & ~ended).nonzero()[0]
+        parent = chosen.row[back]
+        self._rows = LiveRows(
+            sentence=chosen.sentence[back],
+            parent=parent,
+            back=back,
+            last_id=chosen.ids[back],
+            sample=self._rows.sample[parent],
+            log_prob=chosen.totals[back],
+        )
 
     def _finish(self) -> list[Finished]:
         """Answer and retire the sentences that no row is left of."""
-        alive = np.bincount(self._rows["sentence"], minlength=self.sentences) > 0
-        done = np.flatnonzero(~alive).tolist()
+        alive = np.zeros(self.sentences, np.bool_)
+        alive[self._rows.sentence] = True
+        done = (~alive).nonzero()[0].tolist()
+        if not done:
+            return []
         finished = [self._running[i].answer(self._history) for i in done]
         self._leave(alive)
         return finished
@@ -290,10 +253,9 @@ class RunningBatch:
         if stay.all():
             return
         self._stepper.retire(self._sentences["slot"][~stay].tolist())
-        self._rows = self._rows[stay[self._rows["sentence"]]]
-        self._rows["sentence"] = (stay.cumsum() - 1)[self._rows["sentence"]]
-        self._sentences = self._sentences[stay]
-        self._running = [one for one, stays in zip(self._running, stay, strict=True) if stays]
+        self._rows = self._rows.of_sentences(stay)
+        running = [one for one, stays in zip(self._running, stay, strict=True) if stays]
+        self._set_running(running, self._sentences[stay])
         self._history.forget(min(self._sentences["born"], default=len(self._history)))
 
 

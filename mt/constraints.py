@@ -48,10 +48,16 @@ class Constraints:
         return ids, constrained
 
 
-UNCONSTRAINED = Constraints(
-    too_early=np.zeros(1, np.bool_), repeated=np.empty((1, 0), np.int64), forced=np.full(1, -1)
-)
-"""No row is constrained, however many there are."""
+class Unconstrained:
+    """The constraints of a step where nobody asked for any."""
+
+    def most_banned(self) -> int:
+        """None."""
+        return 0
+
+    def apply(self, ids: Ids, log_probs: LogProbs) -> tuple[Ids, npt.NDArray[np.float64]]:
+        """Candidates as they are."""
+        return ids, log_probs.astype(np.float64)
 
 
 def repeated(tokens: Ids, sizes: Ids) -> Ids:

@@ -6,6 +6,7 @@ back from its last token, once, when its sentence is finished.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,21 +34,20 @@ class Hypothesis:
     attention: Attention | None = None
 
 
-@dataclass(frozen=True)
-class Survivors:
+class Survivors(NamedTuple):
     """The continuations that survived one step, of all sentences together.
 
     back (survivors,): the survivor of the step before that each continues, -1 at a first token;
     ids (survivors,); log_probs (survivors,), of this token alone; attention (kept, src_len) that
     tokens were chosen under, kept for the sentences that need it; attention_at (survivors,): the
-    row of `attention` of a survivor that has one.
+    row of `attention` of a survivor that has one. Both None where nobody needs it.
     """
 
     back: Ids
     ids: Ids
     log_probs: npt.NDArray[np.float64]
-    attention: Attention | None
-    attention_at: Ids
+    attention: Attention | None = None
+    attention_at: Ids | None = None
 
 
 class History:
@@ -76,7 +76,7 @@ class History:
         for number in range(step, step - length, -1):
             record = self._records[number - self._forgotten]
             path.append((record, at))
-            at = int(record.back[at])
+            at = record.back.item(at)
         return path[::-1]
 
     def tokens(self, at: Ids) -> Ids:
@@ -97,7 +97,7 @@ def attention_of(path: list[tuple[Survivors, int]], src_len: int) -> Attention |
     """Attention (len(path), src_len) along a path, None where the model has none."""
     rows = []
     for record, at in path:
-        if record.attention is None:
+        if record.attention is None or record.attention_at is None:
             return None
         rows.append(record.attention[record.attention_at[at], :src_len])
     return np.stack(rows) if rows else np.empty((0, src_len), np.float32)

@@ -5,9 +5,31 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from mt.hypothesis import History, Hypothesis, attention_of
 from mt.sampling import uniform_draws
 from mt.search_options import SearchOptions
+from mt.stepper import Slot
+
+# What the search keeps of each running sentence in numpy, in the order of `RunningSentence.record`.
+RECORD = np.dtype(
+    [
+        ("slot", np.int64),
+        ("width", np.int64),  # the most rows that survive a step
+        ("candidates", np.int64),  # how many a row must be offered
+        ("drawn", np.bool_),  # rather than searched for
+        ("born", np.int64),  # the step of its first token
+        ("last_step", np.int64),  # the step at which it has the longest length
+        ("min_length", np.int64),
+        ("prefix_length", np.int64),
+        ("no_repeat_ngram", np.int64),
+        ("constrained", np.bool_),  # by any of these three
+        ("needs_attention", np.bool_),
+        ("longest_norm", np.float64),
+        ("to_beat", np.float64),  # score of the worst of its n best so far, -inf until there are n
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -52,9 +74,20 @@ class RunningSentence:
 
     def __init__(self, job: Job, limit: int) -> None:
         """`limit` is the most tokens a hypothesis may have."""
-        self.job = job
+        self.job, self._limit = job, limit
         self.uniform = uniform_draws(job.options.seed, job.src_ids, job.options.samples, limit)
         self._best: list[tuple[float, Ending]] = []  # by score, best first; no more than wanted
+
+    def record(self, slot: Slot, born: int) -> tuple[object, ...]:
+        """Its RECORD, when it begins at step `born`."""
+        options = self.job.options
+        constraints = (options.min_length, len(options.prefix), options.no_repeat_ngram)
+        return (
+            *(slot, options.rows, options.candidates, options.samples > 0),
+            *(born, born + self._limit - 1),
+            *(*constraints, any(constraints)),
+            *(options.needs_attention, options.norm(self._limit), -np.inf),
+        )
 
     def offer(self, ending: Ending, history: History) -> float:
         """Let a hypothesis compete; return the score to beat from now on, -inf if any will do.
@@ -85,12 +118,12 @@ class RunningSentence:
 
     def _read(self, score: float, ending: Ending, history: History) -> Hypothesis:
         path = history.path(ending.step, ending.at, ending.length)
-        ids = [int(record.ids[at]) for record, at in path]
+        ids = [record.ids.item(at) for record, at in path]
         return Hypothesis(
             ids=ids[:-1] if ending.finished else ids,
             score=score,
             log_prob=ending.log_prob,
-            token_log_probs=[float(record.log_probs[at]) for record, at in path],
+            token_log_probs=[record.log_probs.item(at) for record, at in path],
             finished=ending.finished,
             attention=(
                 attention_of(path, len(self.job.src_ids)) if self.job.options.attention else None

@@ -10,6 +10,7 @@ from mt.config import Strict
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 LengthNorm = Literal["wu", "average"]
+ALL = 2**31  # more than any vocabulary has
 _SMALLEST = float(np.finfo(np.float32).tiny)  # stands for an attention that fell to zero
 
 
@@ -96,6 +97,11 @@ class SearchOptions(Strict):
     def rows(self) -> int:
         """The most rows that are live at once: as many as survive a step."""
         return self.samples or self.beam_size
+
+    @property
+    def candidates(self) -> int:
+        """How many ids a row needs to choose from, where none is banned."""
+        return (self.top_k or ALL) if self.samples else self.beam_size
 
     @property
     def hypotheses(self) -> int:

@@ -1,6 +1,6 @@
 """Which continuations survive a step: the best of each sentence, all sentences at once."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,7 @@ from mt.stepper import Ids
 Sums = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """The continuations that survive, sentence by sentence, best first: arrays (survivors,).
 
     log_probs are those of the token alone, totals those of the whole hypothesis.
@@ -33,14 +32,15 @@ def choose(sentence: Ids, beam_size: Ids, so_far: Sums, ids: Ids, log_probs: Sum
     """
     k = ids.shape[1]
     totals = (so_far[:, None] + log_probs).ravel()
-    of_candidate = sentence.repeat(k)
-    order = np.lexsort((-totals, of_candidate))  # sentences stand in order: they stay in place
-    rank = np.arange(len(order)) - k * np.searchsorted(sentence, sentence).repeat(k)
-    order = order[(rank < beam_size.repeat(k)) & (totals[order] > -np.inf)]
+    order = np.lexsort((-totals, sentence.repeat(k)))  # sentences stay in place, being in order
+    ends = k * sentence.searchsorted(sentence) + beam_size  # of a row's sentence's survivors
+    order = order[np.arange(len(order)) < ends.repeat(k)]
+    order = order[totals[order] > -np.inf]
+    row = order // k
     return Chosen(
-        row=order // k,
-        sentence=of_candidate[order],
-        ids=ids.ravel()[order],
-        log_probs=log_probs.ravel()[order],
-        totals=totals[order],
+        row=row,
+        sentence=sentence[row],
+        ids=ids.take(order),
+        log_probs=log_probs.take(order),
+        totals=totals.take(order),
     )
