@@ -85,3 +85,7 @@ def test_the_drain_rate_by_hand() -> None:
     for _ in range(2_000):
         rate.observe(seconds=1.0, finished=1)
     assert abs(rate.seconds_for(3) - 3.0) < 1e-6  # what was long ago is forgotten
+
+
+def test_samples_reserve_a_row_each() -> None:
+    assert Sentence([5], SearchOptions(samples=3), math.inf).rows == 3
