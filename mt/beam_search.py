@@ -5,6 +5,9 @@ Those that are eos leave as finished hypotheses, the others live on; so a beam o
 search. Hypotheses compete by `log_prob / norm(length) + coverage` (Wu et al. 2016, eq. 14), and a
 row dies as soon as it can no longer win: log-probabilities never rise, the norm never falls and
 coverage is never above 0, so nothing that grows from a row beats log_prob / norm(longest length).
+What takes its place in the beam is less probable and dies by the same bound, so the answer is that
+of a search that drops nothing. No bound that knows only the past drops more, coverage aside: a
+model that is certain of all that follows brings the row to the longest length with that score.
 
 Samples (Fan et al. 2018, Holtzman et al. 2020) run in the same batch: each of their rows keeps one
 continuation, which is drawn, and no row competes with another.

@@ -95,9 +95,18 @@ def plain_beam_search(
     model: CheckedStepper, src: Sequence[int], options: SearchOptions, max_length: int
 ) -> list[Hypothesis]:
     """Beam search that always runs to the longest length and drops nothing early."""
+    *_, (_, ended) = plain_steps(model, src, options, max_length)
+    return _best(model, src, options, ended)
+
+
+def plain_steps(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, max_length: int
+) -> Iterator[tuple[list[Tokens], list[Tokens]]]:
+    """What is live, and what has ended so far: before each step of that search, and after all."""
     ended: list[Tokens] = []
     live: list[Tokens] = [()]
     while live:
+        yield live, list(ended)
         longer = []
         for tokens in live:
             following = list(continuations(model, src, options, tokens))
@@ -108,7 +117,7 @@ def plain_beam_search(
         for tokens in longer[: options.beam_size]:
             ends = tokens[-1] == EOS_ID or len(tokens) == max_length
             (ended if ends else live).append(tokens)
-    return _best(model, src, options, ended)
+    yield live, ended
 
 
 def greedy(
