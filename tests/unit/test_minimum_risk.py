@@ -315,7 +315,7 @@ def test_a_finished_run_is_tuned_and_a_killed_tuning_ends_with_the_same_weights(
         ("loss.minimum_risk.temperature=0", r"loss\.minimum_risk\.temperature"),
         ("loss.minimum_risk.max_length_ratio=0.5", r"loss\.minimum_risk\.max_length_ratio"),
         ("loss.minimum_risk.beam=5", r"loss\.minimum_risk\.beam: Extra inputs"),
-        ("loss={r_drop: 3, minimum_risk: {}}", "r_drop and minimum_risk are two objectives"),
+        ("loss={r_drop: 3, minimum_risk: {}}", "r_drop and minimum_risk are 2 objectives"),
     ],
 )
 def test_wrong_settings_are_refused_by_their_keys(override: str, says: str) -> None:
