@@ -48,7 +48,7 @@ def load_embeddings(model: Seq2Seq, tokenizer: Tokenizer, paths: Sequence[Path])
     files know a piece, the later counts.
 
     Raises:
-        ConfigError: vectors of another size, or of no piece at all.
+        ConfigError: vectors of another size or of no piece at all, or tables of several sizes.
         CorpusError: a file cannot be read.
     """
     pieces = tokenizer.pieces(range(tokenizer.vocab_size))
@@ -58,9 +58,10 @@ def load_embeddings(model: Seq2Seq, tokenizer: Tokenizer, paths: Sequence[Path])
         for name, table in model.named_modules()
         if isinstance(table, nn.Embedding) and name.endswith("embedding")
     ]
+    width = _only_width(tables)
     found: dict[int, Vector] = {}
     for path in paths:
-        for word, vector in read_vectors(path, tables[0].shape[1]):
+        for word, vector in read_vectors(path, width):
             place = ids.get(word, ids.get(SPACE + word))
             if place is not None:
                 found[place] = vector
@@ -76,3 +77,13 @@ def load_embeddings(model: Seq2Seq, tokenizer: Tokenizer, paths: Sequence[Path])
             table[list(found)] = (vectors * scale).to(table)
     say(f"first embeddings of {len(found):,} of {len(ids):,} pieces from {len(paths)} files")
     return len(found)
+
+
+def _only_width(tables: Sequence[torch.Tensor]) -> int:
+    widths = sorted({table.shape[1] for table in tables})
+    if len(widths) > 1:
+        raise ConfigError(
+            f"initialise_embeddings: the model's tables are {' and '.join(map(str, widths))} wide "
+            "and no vector fits both; set model.embedding_size to model.d_model"
+        )
+    return widths[0]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mt.errors import ConfigError, CorpusError
+from tests.tiny_hybrid import tiny_hybrid
 from tests.tiny_models import tiny_decoder_only, tiny_gru, tiny_transformer
 from tests.tiny_run import tiny_tokenizer
 from training.embeddings import load_embeddings, read_vectors
@@ -81,3 +82,10 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         list(read_vectors(tmp_path / "w.txt", SIZE))
     with pytest.raises(CorpusError, match="no such file"):
         list(read_vectors(tmp_path / "none.txt", SIZE))
+
+
+def test_tables_of_two_widths_are_refused(tmp_path: Path) -> None:
+    model = tiny_hybrid(vocab_size=80, d_model=SIZE, embedding_size=8, tie_embeddings="two-way")
+    vectors = write_vectors(tmp_path / "v.txt", {"bird": 1.0})
+    with pytest.raises(ConfigError, match=r"8 and 16 wide.*set model.embedding_size"):
+        load_embeddings(model, tiny_tokenizer(), [vectors])

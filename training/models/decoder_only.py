@@ -138,11 +138,6 @@ class DecoderOnly(Seq2Seq):
         x: Tensor = self.dropout(placed)
         return x
 
-    def project(self, hidden: Tensor) -> Tensor:
-        """Logits of hidden states."""
-        logits: Tensor = self.output(hidden)
-        return logits
-
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 

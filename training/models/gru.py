@@ -27,6 +27,7 @@ from training.models.gate_norm import gate_norm
 from training.models.gru_cell import GRUCell, next_state
 from training.models.recurrence import gru_states, scaled
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
+from training.models.tying import Tying, tie_embeddings
 
 
 class GRUConfig(ModelConfig):
@@ -52,7 +53,7 @@ class GRUConfig(ModelConfig):
     variational: bool = Field(
         False, description="all dropouts but word_dropout choose once a sentence, not once a step"
     )
-    tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
+    tie_embeddings: Tying = Field(
         "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
     )
     layer_norm: bool = Field(False, description="of what the gates read, in every cell")
@@ -224,7 +225,7 @@ class GRU(Seq2Seq):
         self.context_cell = GRUCell(both, size, config.layer_norm)
         self.deep_output = DeepOutput(config)
         self.output = nn.Linear(config.embedding_size, vocab_size, bias=False)
-        self._tie_embeddings()
+        tie_embeddings(self, config.tie_embeddings)
         self._initialise()
 
     def encode(self, src: Tensor) -> Encoded:
@@ -280,11 +281,6 @@ class GRU(Seq2Seq):
         logits = self.project(self.deep_output(state["hidden"], context, embedded))
         return Step(logits, state, weights)
 
-    def project(self, hidden: Tensor) -> Tensor:
-        """Logits of the deep output."""
-        logits: Tensor = self.output(hidden)
-        return logits
-
     def _advance(
         self,
         word: Tensor,
@@ -319,12 +315,6 @@ class GRU(Seq2Seq):
 
     def _first_state(self, summary: Tensor) -> Tensor:
         return torch.tanh(self.first_state(summary))
-
-    def _tie_embeddings(self) -> None:
-        if self.config.tie_embeddings == "three-way":
-            self.tgt_embedding = self.src_embedding
-        if self.config.tie_embeddings != "none":
-            self.output.weight = self.tgt_embedding.weight
 
     def _initialise(self) -> None:
         """Xavier for inputs, orthogonal for recurrences gate by gate, biases zero."""

@@ -19,8 +19,9 @@ from training.models.positions import input_positions
 from training.models.recurrent_decoder import Decoder, DecoderConfig, scaled_embedding
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 from training.models.transformer import Encoder
-from training.models.transformer_config import EncoderConfig, Tying
+from training.models.transformer_config import EncoderConfig
 from training.models.transformer_layers import initialise_projections
+from training.models.tying import Tying, tie_embeddings
 
 
 class HybridConfig(DecoderConfig, EncoderConfig):
@@ -66,7 +67,7 @@ class Hybrid(Seq2Seq):
         self.output = nn.Linear(config.embedding_size, vocab_size, bias=False)
         self.dropout, self.word_dropout = Dropout(config.dropout), WordDropout(config.word_dropout)
         self.encoder_dropout = Dropout(config.dropout_output)
-        self._tie_embeddings()
+        tie_embeddings(self, config.tie_embeddings)
         self._initialise()
 
     def encode(self, src: Tensor) -> Encoded:
@@ -99,11 +100,6 @@ class Hybrid(Seq2Seq):
         state, hidden, weights = self.decoder.advance(word, state, memory, src_mask)
         return Step(self.project(hidden), state, weights)
 
-    def project(self, hidden: Tensor) -> Tensor:
-        """Logits of the attentional output."""
-        logits: Tensor = self.output(hidden)
-        return logits
-
     def _encode(self, src: Tensor) -> Tensor:
         positions = torch.arange(src.shape[1], device=src.device)
         embedded = scaled_embedding(self.word_dropout(self.src_embedding(src)))
@@ -114,12 +110,6 @@ class Hybrid(Seq2Seq):
     def _embed(self, ids: Tensor) -> Tensor:
         kept: Tensor = self.dropout(scaled_embedding(self.word_dropout(self.tgt_embedding(ids))))
         return kept
-
-    def _tie_embeddings(self) -> None:
-        if self.config.tie_embeddings == "three-way":
-            self.tgt_embedding = self.src_embedding
-        if self.config.tie_embeddings != "none":
-            self.output.weight = self.tgt_embedding.weight
 
     def _initialise(self) -> None:
         """Each side in its own way; embeddings of unit length."""

@@ -25,6 +25,7 @@ from training.models.recurrent_decoder import (
     with_residual,
 )
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
+from training.models.tying import Tying, tie_embeddings
 
 
 class RecurrentConfig(DecoderConfig):
@@ -34,7 +35,7 @@ class RecurrentConfig(DecoderConfig):
     encoder_size: int = Field(ge=1, description="of a cell's output, in each direction")
     encoder_layers: int = Field(1, ge=1, le=4, description="residual from the second on")
     bidirectional: bool = Field(True, description="whether the encoder reads both ways")
-    tie_embeddings: Literal["none", "two-way", "three-way"] = Field(
+    tie_embeddings: Tying = Field(
         "three-way", description="two-way: decoder input = output; three-way: encoder input as well"
     )
 
@@ -128,7 +129,7 @@ class Recurrent(Seq2Seq):
         self.decoder = Decoder(config, config.encoder_width)
         self.bridges = self._make_bridges()
         self.output = nn.Linear(config.embedding_size, vocab_size, bias=False)
-        self._tie_embeddings()
+        tie_embeddings(self, config.tie_embeddings)
         self._initialise()
 
     def encode(self, src: Tensor) -> Encoded:
@@ -159,11 +160,6 @@ class Recurrent(Seq2Seq):
         state, hidden, weights = self.decoder.advance(word, state, memory, src_mask)
         return Step(self.project(hidden), state, weights)
 
-    def project(self, hidden: Tensor) -> Tensor:
-        """Logits of the attentional output."""
-        logits: Tensor = self.output(hidden)
-        return logits
-
     @property
     def bridge_layers(self) -> list[nn.Linear]:
         """One for each decoder layer, none where states are equally wide."""
@@ -190,12 +186,6 @@ class Recurrent(Seq2Seq):
         embedded = scaled_embedding(self.word_dropout(embedding(ids)))
         kept: Tensor = self.embedding_dropout(embedded)
         return kept
-
-    def _tie_embeddings(self) -> None:
-        if self.config.tie_embeddings == "three-way":
-            self.tgt_embedding = self.src_embedding
-        if self.config.tie_embeddings != "none":
-            self.output.weight = self.tgt_embedding.weight
 
     def _initialise(self) -> None:
         """Cells, decoder and bridges in their own ways; embeddings of unit length."""

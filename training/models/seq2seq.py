@@ -68,9 +68,10 @@ class Seq2Seq(nn.Module, ABC):
     def decode(self, encoded: Encoded, tgt_in: Tensor) -> Tensor:
         """Hidden states (batch, tgt_len, d) of all positions of tgt_in (batch, tgt_len)."""
 
-    @abstractmethod
     def project(self, hidden: Tensor) -> Tensor:
         """Logits (..., vocab) of hidden states (..., d)."""
+        logits: Tensor = self.output(hidden)
+        return logits
 
     @abstractmethod
     def step(self, last_ids: Tensor, state: Tensors, memory: Tensors, src_mask: Tensor) -> Step:

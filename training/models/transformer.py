@@ -25,6 +25,7 @@ from training.models.transformer_layers import (
     final_norm,
     initialise_projections,
 )
+from training.models.tying import tie_embeddings
 
 
 class Encoder(nn.Module):
@@ -119,7 +120,7 @@ class Transformer(Seq2Seq):
         self.decoder = Decoder(config)
         self.output = nn.Linear(config.d_model, vocab_size, bias=False)
         self.dropout, self.word_dropout = Dropout(config.dropout), WordDropout(config.word_dropout)
-        self._tie_embeddings()
+        tie_embeddings(self, config.tie_embeddings)
         self._initialise()
 
     def encode(self, src: Tensor) -> Encoded:
@@ -175,17 +176,6 @@ class Transformer(Seq2Seq):
         scaled = self.word_dropout(embedding(ids)) * math.sqrt(self.config.d_model)
         x, state = places(scaled, positions, state)
         return self.dropout(x), state
-
-    def project(self, hidden: Tensor) -> Tensor:
-        """Logits before the softmax of section 3.4."""
-        logits: Tensor = self.output(hidden)
-        return logits
-
-    def _tie_embeddings(self) -> None:
-        if self.config.tie_embeddings == "three-way":
-            self.tgt_embedding = self.src_embedding
-        if self.config.tie_embeddings != "none":
-            self.output.weight = self.tgt_embedding.weight
 
     def _initialise(self) -> None:
         """Xavier for every projection, packed ones each apart; embeddings of unit length."""

@@ -5,12 +5,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from training.models.family import ModelConfig
+from training.models.tying import Tying
 
 Positions = Literal["sinusoidal", "learned", "relative", "rotary", "recurrent", "none"]
 Norm = Literal["pre", "post"]
 NormType = Literal["layer", "rms"]
 Activation = Literal["relu", "gelu", "swiglu"]
-Tying = Literal["none", "two-way", "three-way"]
 
 
 class StackConfig(ModelConfig):
