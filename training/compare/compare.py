@@ -19,7 +19,6 @@ from training.compare.contrasts import (
     paired_tests,
     summarise,
 )
-from training.compare.counts import METRICS, count
 from training.compare.jobs import (
     candidates,
     checkpoints,
@@ -135,27 +134,19 @@ def _title(corpus: Corpus, name: str) -> str:
 
 def make_cells(plan: Plan, found: Found) -> list[Cell]:
     """Test sets x views x data conditions, each with the outputs of all systems and seeds."""
-    counted: dict[tuple[str, str], SeedOutput] = {}
     return [
-        _cell(plan, found, data.name, view, test, counted)
+        _cell(plan, found, data.name, view, test)
         for data in plan.conditions
         for view in plan.views_of(data)
         for test in found.tests
     ]
 
 
-def _cell(
-    plan: Plan,
-    found: Found,
-    data: str,
-    view: View,
-    test: Sentences,
-    counted: dict[tuple[str, str], SeedOutput],
-) -> Cell:
+def _cell(plan: Plan, found: Found, data: str, view: View, test: Sentences) -> Cell:
     references = tuple(pair.tgt for pair in test.pairs)
     systems = {
         system.name: [
-            _output(found.point(system.name, seed, data, view.name), seed, test, counted)
+            _output(found.point(system.name, seed, data, view.name), seed, test.name)
             for seed in plan.seeds
         ]
         for system in plan.systems
@@ -163,20 +154,9 @@ def _cell(
     return Cell(data, view, test.name, references, systems)
 
 
-def _output(
-    point: ScoredPoint,
-    seed: int,
-    test: Sentences,
-    counted: dict[tuple[str, str], SeedOutput],
-) -> SeedOutput:
-    """A seed's translations, counted once where several views share the weights."""
-    key = (point.weights_sha256, test.name)
-    if key not in counted:
-        hypotheses = point.tests[test.name].hypotheses
-        references = [pair.tgt for pair in test.pairs]
-        tables = {metric: count(metric, hypotheses, references) for metric in METRICS}
-        counted[key] = SeedOutput(seed, point.chosen.bleu, hypotheses, tables)
-    return counted[key]
+def _output(point: ScoredPoint, seed: int, test: str) -> SeedOutput:
+    hypotheses = point.tests[test].hypotheses
+    return SeedOutput(seed, point.chosen.bleu, hypotheses, point.counts[test])
 
 
 def _remembered_tests(

@@ -9,18 +9,21 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import ValidationError
 
 from mt.bundle import Score
 from mt.config import Strict
 from mt.search_options import SearchOptions
+from training.compare.counts import METRICS, Table, count
 from training.compare.energy import EnergyMeter
 from training.compare.memory import forget_peak, peak_mib
-from training.compare.outcome import Decoding, SingleSeedTest
+from training.compare.outcome import Decoding, Metric, SingleSeedTest
 from training.corpora.pair import Pair
 from training.durable_files import write_file
 from training.evaluate import bleu, chrf, ter, translate_sentences
@@ -79,6 +82,12 @@ class Translated(Strict):
     decoding: Decoding
 
 
+class Counted(Strict):
+    """A row for each sentence of what a metric adds up (`training.compare.counts`)."""
+
+    rows: tuple[tuple[float, ...], ...]
+
+
 class RememberedTests(Strict):
     """What sacreBLEU's tests of two outputs found."""
 
@@ -98,12 +107,16 @@ class PointJob:
 
 @dataclass(frozen=True)
 class ScoredPoint:
-    """Which candidate it is, how it is searched, and what it reached on each test set."""
+    """Which candidate it is, how it is searched, and what it reached on each test set.
+
+    counts: of each test set and metric, (sentences, counts).
+    """
 
     checkpoint: Path
     weights_sha256: str
     chosen: Chosen
     tests: dict[str, Translated]
+    counts: dict[str, dict[Metric, Table]]
 
 
 def score_points(jobs: Sequence[PointJob]) -> list[ScoredPoint]:
@@ -122,7 +135,8 @@ def score_point(job: PointJob) -> ScoredPoint:
     path, sha256 = job.candidates[best]
     options = job.search.options(chosen[best].length_penalty)
     tests = {test.name: _translated(job, path, sha256, test, options) for test in job.tests}
-    return ScoredPoint(path, sha256, chosen[best], tests)
+    counts = {test.name: _counted(job, test, tests[test.name].hypotheses) for test in job.tests}
+    return ScoredPoint(path, sha256, chosen[best], tests, counts)
 
 
 def _chosen(job: PointJob, path: Path, weights: str) -> Chosen:
@@ -154,6 +168,23 @@ def _translated(
         lambda: translate_test(open_system(path, threads=threads), test, options),
         *(weights, test.title, test.sha256, search),
     )
+
+
+def _counted(job: PointJob, test: Sentences, hypotheses: tuple[str, ...]) -> dict[Metric, Table]:
+    """Every metric's counts; TER's take longer than the translations did."""
+    references = [pair.tgt for pair in test.pairs]
+
+    def find(metric: Metric) -> Counted:
+        return Counted(rows=tuple(map(tuple, count(metric, hypotheses, references).tolist())))
+
+    return {
+        metric: np.array(
+            remembered(
+                job.memory, Counted, partial(find, metric), metric, test.sha256, hypotheses
+            ).rows
+        )
+        for metric in METRICS
+    }
 
 
 def translate_test(system: System, test: Sentences, options: SearchOptions) -> Translated:
