@@ -39,7 +39,7 @@ def cell(**systems: list[SeedOutput]) -> Cell:
 def sacre_tests(
     metric: Metric, first: SeedOutput, second: SeedOutput, references: tuple[str, ...]
 ) -> SingleSeedTests:
-    return paired_tests(metric, first, second, references, 100)
+    return paired_tests(metric, first, second, 100)
 
 
 def test_the_median_seed_is_that_of_validation() -> None:

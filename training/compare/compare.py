@@ -172,7 +172,7 @@ def _remembered_tests(
     found = remembered(
         comparing.memory,
         RememberedTests,
-        lambda: RememberedTests(tests=paired_tests(metric, first, second, references, samples)),
+        lambda: RememberedTests(tests=paired_tests(metric, first, second, samples)),
         *(metric, samples, texts),
     )
     return found.tests

@@ -102,15 +102,11 @@ def contrast_all(cells: Sequence[Cell], samples: int, test: Tester) -> list[Cont
 
 
 def paired_tests(
-    metric: Metric,
-    first: SeedOutput,
-    second: SeedOutput,
-    references: tuple[str, ...],
-    samples: int,
+    metric: Metric, first: SeedOutput, second: SeedOutput, samples: int
 ) -> SingleSeedTests:
     """The two of sacreBLEU, of two outputs, not corrected."""
-    before, after = ((output.seed, output.hypotheses) for output in (first, second))
-    return tuple(single_seed_tests(metric, before, after, references, min(samples, SACRE_SAMPLES)))
+    before, after = ((output.seed, output.tables[metric]) for output in (first, second))
+    return tuple(single_seed_tests(metric, before, after, min(samples, SACRE_SAMPLES)))
 
 
 def _contrast(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sacrebleu.significance import PairedTest
 from sacrebleu.significance import Result as SacreResult
 
-from training.compare.counts import Table, Values, sacre_metric, values
+from training.compare.counts import Table, Values, counted_rows, metric_of_counts, values
 from training.compare.outcome import Estimate, Metric, SingleSeedTest
 
 CONFIDENCE = 0.95
@@ -181,25 +181,20 @@ def interval(value: float, samples: npt.NDArray[np.float64]) -> Estimate:
 
 def single_seed_tests(
     metric: Metric,
-    first: tuple[int, Sequence[str]],
-    second: tuple[int, Sequence[str]],
-    references: Sequence[str],
+    first: tuple[int, Table],
+    second: tuple[int, Table],
     samples: int = SACRE_SAMPLES,
 ) -> list[SingleSeedTest]:
-    """SacreBLEU's two paired tests; first and second are a seed and its translations.
+    """SacreBLEU's two paired tests; first and second are a seed and its counts.
 
     p-values are not corrected yet.
     """
     kinds = {"paired bootstrap": "bs", "paired approximate randomisation": "ar"}
+    rows = [(name, counted_rows(one[1])) for name, one in (("first", first), ("second", second))]
     found = []
     for method, kind in kinds.items():
-        test = PairedTest(
-            [("first", first[1]), ("second", second[1])],
-            {metric: sacre_metric(metric)},
-            [references],
-            kind,
-            samples if kind == "bs" else 10 * samples,
-        )
+        draws = samples if kind == "bs" else 10 * samples
+        test = PairedTest(rows, {metric: metric_of_counts(metric)}, None, kind, draws)
         signatures, columns = test()
         results = [result for result in columns[metric] if isinstance(result, SacreResult)]
         p = float(results[1].p_value or 0.0)
