@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 
+from serving.detection import Detection
+from serving.dispatch import AUTO, Answer, usage
 from serving.schemas import (
     CandidateBody,
+    DetectedBody,
     ModelBody,
     TranslateRequest,
     TranslateResponse,
     TranslationBody,
-    Usage,
     WordPairBody,
 )
 from serving.translation import Translation
 from serving.translator import Translator
 
 
-def translate_response(
-    translations: Sequence[Translation], request: TranslateRequest, model: str
-) -> TranslateResponse:
-    """One answer for each text, with as much detail as the request asked for."""
-    usage = Usage(
-        source_tokens=sum(translation.source_tokens for translation in translations),
-        output_tokens=sum(translation.output_tokens for translation in translations),
-        characters=sum(len(text) for text in request.text),
+def translate_response(answers: Sequence[Answer], request: TranslateRequest) -> TranslateResponse:
+    """One translation for each text, with as much detail as the request asked for."""
+    found = [answer.translation for answer in answers]
+    models = dict.fromkeys(answer.model for answer in answers if answer.model)
+    return TranslateResponse(
+        translations=[_translation_body(answer, request) for answer in answers],
+        model=", ".join(models),
+        usage=usage(request.text, found),
     )
-    bodies = [_translation_body(translation, request) for translation in translations]
-    return TranslateResponse(translations=bodies, model=model, usage=usage)
 
 
 def model_body(translator: Translator) -> ModelBody:
@@ -47,14 +47,20 @@ def model_body(translator: Translator) -> ModelBody:
     )
 
 
-def _translation_body(translation: Translation, request: TranslateRequest) -> TranslationBody:
+def _translation_body(answer: Answer, request: TranslateRequest) -> TranslationBody:
+    translation = answer.translation
     best, *_ = translation.candidates
     return TranslationBody(
         text=translation.text,
         score=best.score if request.return_scores else None,
         candidates=_candidates(translation, request) if _asks_for_several(request) else None,
         alignments=_alignments(translation) if request.return_alignments else None,
+        detected=_detected(answer.spoken) if request.source == AUTO else None,
     )
+
+
+def _detected(found: Detection) -> DetectedBody:
+    return DetectedBody(language=found.language, confidence=round(found.confidence, 4))
 
 
 def _asks_for_several(request: TranslateRequest) -> bool:

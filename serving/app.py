@@ -1,20 +1,25 @@
 """The HTTP routes. One application, run by uvicorn as it is and by Ray Serve inside a replica."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
 from mt.search_options import SearchOptions
-from serving import answers, http_errors, metrics
+from serving import answers, dialects, dispatch, http_errors, metrics
+from serving.dialects.dialect import Dialect, OpenToBrowsers
+from serving.dispatch import Order, service_of
+from serving.http_errors import ErrorWriter
 from serving.middleware import CLIENT_LEFT, Facts, Observe, ReadBody
-from serving.models import Models, pair
+from serving.models import Models
 from serving.schemas import (
     ModelList,
     Problem,
@@ -25,13 +30,11 @@ from serving.schemas import (
 )
 from serving.service import Service
 from serving.settings import ServeSettings
-from serving.text_checks import search_options
 
 DESCRIPTION = (
     "Machine translation. Errors are RFC 9457 problem bodies and never repeat what was sent."
 )
 SEARCH_FIELDS = TranslateRequest.model_fields.keys() & SearchOptions.model_fields.keys()
-Answer = TypeVar("Answer")
 router = APIRouter()
 
 
@@ -53,27 +56,31 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat the address
     )
     app.state.service = service
-    app.include_router(router)
+    spoken = dialects.chosen(settings.dialects)
+    for one in (router, *(dialect.router for dialect in spoken)):
+        app.include_router(one)
     app.add_exception_handler(MTError, _answer_mt_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_middleware(ReadBody, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
-    app.add_middleware(Observe, service, echo_request_id)  # added last, so it stands outside
-    _describe_problems(app)
+    for dialect in spoken:
+        if dialect.open_to_browsers:
+            app.add_middleware(OpenToBrowsers, dialect.owns)
+    writer_at = partial(_writer_at, dialects=spoken)
+    app.add_middleware(Observe, service, echo_request_id, writer_at)  # last, so it stands outside
+    _describe_bodies(app, spoken)
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Put the problem body, which no route returns by itself, into the OpenAPI document."""
-    _, definitions = models_json_schema(
-        [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
-    )
+def _describe_bodies(app: FastAPI, spoken: Sequence[Dialect]) -> None:
+    """Put into the OpenAPI document what no route takes or returns by itself."""
+    models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+        (Problem, "serialization"),
+        *((body, "validation") for dialect in spoken for body in dialect.parameters),
+    ]
+    _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
     app.openapi()["components"]["schemas"].update(definitions["$defs"])
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
 
 
 def _facts(request: Request) -> Facts:
@@ -88,7 +95,7 @@ def _require_json(request: Request) -> None:
         raise HTTPException(415, "send JSON, with Content-Type: application/json")
 
 
-ServiceOf = Annotated[Service, Depends(_service)]
+ServiceOf = Annotated[Service, Depends(service_of)]
 
 
 @router.post(
@@ -98,21 +105,10 @@ ServiceOf = Annotated[Service, Depends(_service)]
     dependencies=[Depends(_require_json)],
     responses=problem_responses(400, 404, 408, 413, 415, 422, 429, 500, 503, 504),
 )
-async def translate(
-    body: TranslateRequest, request: Request, service: ServiceOf
-) -> TranslateResponse | Response:
+async def translate(body: TranslateRequest, request: Request) -> TranslateResponse:
     """Translate one text or several; the answers come in the order of the texts."""
-    translator = service.models.choose(body.source, body.target, body.model)
-    facts = _facts(request)
-    facts.model, facts.pair = translator.manifest.name, pair(translator.manifest)
-    options = _search_options(body, service.settings)
-    work = translator.translate_async(body.text, options, service.settings.limits.deadline_s)
-    translations = await _unless_disconnected(request, work)
-    if translations is None:
-        return Response(status_code=CLIENT_LEFT)
-    answer = answers.translate_response(translations, body, facts.model)
-    service.metrics.translated(facts.model, facts.pair, answer.usage)
-    return answer
+    order = Order(body.text, body.source, body.target, body.model, _asked(body))
+    return answers.translate_response(await dispatch.translate(request, order), body)
 
 
 @router.get("/v1/models", response_model=ModelList, responses=problem_responses(503))
@@ -141,40 +137,31 @@ async def prometheus(service: ServiceOf) -> Response:
     return Response(service.metrics.text(), media_type=metrics.CONTENT_TYPE)
 
 
-def _search_options(body: TranslateRequest, settings: ServeSettings) -> SearchOptions:
-    """The server's options with the request's laid over them; a wider n_best widens the beam."""
+def _writer_at(path: str, dialects: Sequence[Dialect]) -> ErrorWriter:
+    """Who writes the errors of an address: its dialect, or we."""
+    return next((one.write_error for one in dialects if one.owns(path)), http_errors.problem)
+
+
+def _asked(body: TranslateRequest) -> dict[str, Any]:
+    """The search options that a request names."""
     asked = body.model_dump(include=SEARCH_FIELDS, exclude_none=True)
-    if body.samples:
-        asked = {"beam_size": 1, "n_best": 1, **asked}
-    elif body.n_best is not None:
-        asked.setdefault("beam_size", max(body.n_best, settings.search.beam_size))
-    asked["attention"] = body.return_alignments
-    return search_options({**settings.search.model_dump(), **asked}, settings.limits)
-
-
-async def _unless_disconnected(
-    request: Request, work: Coroutine[Any, Any, Answer]
-) -> Answer | None:
-    """The result of `work`, or None where the client left first; then `work` is cancelled."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(request.receive())  # the body is read: only a disconnect comes
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+    return {**asked, "attention": body.return_alignments}
 
 
 async def _answer_mt_error(request: Request, error: Exception) -> Response:
-    return http_errors.from_mt_error(cast(MTError, error), _facts(request).request_id)
+    facts = _facts(request)
+    return http_errors.from_mt_error(cast(MTError, error), facts.request_id, facts.write_error)
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
-    return http_errors.from_http_error(cast(HTTPException, error), _facts(request).request_id)
+    facts, found = _facts(request), cast(HTTPException, error)
+    return http_errors.from_http_error(found, facts.request_id, facts.write_error)
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:
-    found = cast(RequestValidationError, error)
-    return http_errors.from_validation_error(found, _facts(request).request_id)
+    facts, found = _facts(request), cast(RequestValidationError, error)
+    return http_errors.from_validation_error(found, facts.request_id, facts.write_error)
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)

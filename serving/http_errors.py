@@ -1,13 +1,17 @@
-"""The one table from errors to HTTP: RFC 9457 problem bodies that never repeat what was sent."""
+"""The one table from errors to HTTP. Answers never repeat what was sent.
+
+They are RFC 9457 problem bodies, except at the addresses of a dialect, which has its own writer.
+"""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from mt import errors
 from serving.schemas import PROBLEM_JSON, FieldError, Problem
@@ -22,6 +26,20 @@ class Kind(NamedTuple):
     status: int
     slug: str
     title: str
+
+
+class ErrorWriter(Protocol):
+    """Puts one error into the shape that the clients of an address understand."""
+
+    def __call__(
+        self,
+        kind: Kind,
+        detail: str,
+        request_id: str,
+        field_errors: Sequence[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The whole response."""
 
 
 KINDS: Mapping[type[errors.MTError], Kind] = {
@@ -41,38 +59,6 @@ HTTP_DETAILS = {
     404: "no such address; GET /docs lists them",
     405: "this address does not take that method; see the Allow header",
 }
-
-
-def from_mt_error(error: errors.MTError, request_id: str) -> JSONResponse:
-    """A problem for one of our own errors; anything not in the table is our fault."""
-    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
-    return problem(kind, str(error), request_id, headers=_retry_header(error, kind))
-
-
-def from_http_error(error: HTTPException, request_id: str) -> JSONResponse:
-    """A problem for what the framework refuses: unknown address, wrong method, broken body."""
-    phrase = HTTPStatus(error.status_code).phrase
-    kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
-    kind = BROKEN_JSON if error.status_code == BROKEN_JSON.status else kind
-    detail = HTTP_DETAILS.get(error.status_code, error.detail)
-    return problem(kind, detail, request_id, headers=error.headers)
-
-
-def from_validation_error(error: RequestValidationError, request_id: str) -> JSONResponse:
-    """A problem naming every wrong field by JSON pointer; only the first ten are listed."""
-    found = error.errors()
-    if found and found[0]["type"] == "json_invalid":
-        detail = f"not JSON near character {found[0]['loc'][-1]}"
-        return problem(BROKEN_JSON, detail, request_id)
-    listed = [_field_error(item["loc"], item) for item in found[:MAX_FIELD_ERRORS]]
-    detail = f"{len(found)} wrong {'field' if len(found) == 1 else 'fields'}; see errors"
-    return problem(INVALID, detail, request_id, listed)
-
-
-def from_bug(request_id: str) -> JSONResponse:
-    """A problem for what nobody foresaw; the log has the place under the same request id."""
-    detail = "an unexpected failure; send it again, or report it with this request id"
-    return problem(INTERNAL, detail, request_id)
 
 
 def problem(
@@ -98,6 +84,42 @@ def problem(
         headers=headers,
         media_type=PROBLEM_JSON,
     )
+
+
+def from_mt_error(error: errors.MTError, request_id: str, write: ErrorWriter = problem) -> Response:
+    """An answer to one of our own errors; anything not in the table is our fault."""
+    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+    return write(kind, str(error), request_id, headers=_retry_header(error, kind))
+
+
+def from_http_error(
+    error: HTTPException, request_id: str, write: ErrorWriter = problem
+) -> Response:
+    """An answer to what the framework refuses: unknown address, wrong method, broken body."""
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
+    kind = BROKEN_JSON if error.status_code == BROKEN_JSON.status else kind
+    detail = HTTP_DETAILS.get(error.status_code, error.detail)
+    return write(kind, detail, request_id, headers=error.headers)
+
+
+def from_validation_error(
+    error: RequestValidationError, request_id: str, write: ErrorWriter = problem
+) -> Response:
+    """An answer naming every wrong field by JSON pointer; only the first ten are listed."""
+    found = error.errors()
+    if found and found[0]["type"] == "json_invalid":
+        detail = f"not JSON near character {found[0]['loc'][-1]}"
+        return write(BROKEN_JSON, detail, request_id)
+    listed = [_field_error(item["loc"], item) for item in found[:MAX_FIELD_ERRORS]]
+    detail = f"{len(found)} wrong {'field' if len(found) == 1 else 'fields'}; see errors"
+    return write(INVALID, detail, request_id, listed)
+
+
+def from_bug(request_id: str, write: ErrorWriter = problem) -> Response:
+    """An answer to what nobody foresaw; the log has the place under the same request id."""
+    detail = "an unexpected failure; send it again, or report it with this request id"
+    return write(INTERNAL, detail, request_id)
 
 
 def _retry_header(error: errors.MTError, kind: Kind) -> dict[str, str] | None:

@@ -5,6 +5,7 @@ import re
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,11 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt import log
 from serving import http_errors
-from serving.http_errors import Kind
+from serving.http_errors import ErrorWriter, Kind
 from serving.service import Service
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+QUIET = frozenset({"/livez", "/readyz", "/metrics", "/health"})  # asked by machines, all the time
 CLIENT_LEFT = 499  # nginx's number for an answer that nobody waited for
 
 ENCODED = Kind(415, "encoded", "The body is encoded")
@@ -31,16 +32,25 @@ class Facts:
     request_id: str
     model: str = ""
     pair: str = ""
+    write_error: ErrorWriter = http_errors.problem
     status: int = CLIENT_LEFT
     started: float = field(default_factory=time.perf_counter)
 
 
 class Observe:
-    """Give each request an id, count it, log it, and answer what nobody foresaw with a problem."""
+    """Give each request an id, count it, log it, and answer what nobody foresaw."""
 
-    def __init__(self, app: ASGIApp, service: Service, echo_request_id: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        echo_request_id: bool,
+        writer_at: Callable[[str], ErrorWriter],
+    ) -> None:
+        """`writer_at` knows who writes the errors of a path."""
         self._app = app
         self._service = service
+        self._writer_at = writer_at
         self._echo_request_id = echo_request_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +58,7 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        facts = Facts(_request_id(Headers(scope=scope)))
+        facts = Facts(_request_id(Headers(scope=scope)), write_error=self._writer_at(scope["path"]))
         scope.setdefault("state", {})["facts"] = facts
         self._service.in_flight += 1
         send = self._noting(facts, send)
@@ -57,7 +67,7 @@ class Observe:
         except Exception as error:
             log.event("bug", request_id=facts.request_id, **_where(error))
             if facts.status == CLIENT_LEFT:  # nothing was answered yet
-                answer = http_errors.from_bug(facts.request_id)
+                answer = http_errors.from_bug(facts.request_id, facts.write_error)
                 await answer(scope, receive, send)
         finally:
             self._service.in_flight -= 1
@@ -141,7 +151,7 @@ class ReadBody:
         # A large body is left to the server to discard: closing now would reset the connection
         # before a client that is still sending has read the answer.
         headers = {"Connection": "close"} if kind is TOO_SLOW else None
-        answer = http_errors.problem(kind, detail, facts.request_id, headers=headers)
+        answer = facts.write_error(kind, detail, facts.request_id, headers=headers)
         await answer(scope, receive, send)
 
 

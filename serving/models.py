@@ -67,6 +67,28 @@ class Models:
         offered = dict.fromkeys(t.manifest.name for t in of_pair)
         raise UnknownModelError(f"no model of this name for {wanted}, only {_listed(offered)}")
 
+    @property
+    def languages(self) -> list[str]:
+        """Every language that is translated from or into, as the models name them."""
+        named = [(one.source_language, one.target_language) for one in self.manifests]
+        return list(dict.fromkeys(language for both in named for language in both))
+
+    def sources_of(self, target: str, name: str | None = None) -> list[str]:
+        """The languages that are translated into `target`, in order of preference.
+
+        Raises:
+            UnknownModelError: there are none, or none by a model of that name.
+        """
+        found = [
+            manifest.source_language
+            for manifest in self.manifests
+            if manifest.target_language.lower() == target.lower() and name in (None, manifest.name)
+        ]
+        if not found:
+            offered = dict.fromkeys(pair(manifest) for manifest in self.manifests)
+            raise UnknownModelError(f"no such model into this language, only {_listed(offered)}")
+        return list(dict.fromkeys(found))
+
     def healthy(self) -> bool:
         """Whether every engine works."""
         return all(translator.engine.healthy() for translator in self.translators)

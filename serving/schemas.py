@@ -77,7 +77,11 @@ class TranslateRequest(Body):
     )
 
     text: Texts = Field(description="one text or several; blank ones come back as they are")
-    source: str = Field(pattern=LANGUAGE, strict=True, description="language of the text, as `fr`")
+    source: str = Field(
+        pattern=f"{LANGUAGE}|^auto$",
+        strict=True,
+        description="language of the texts, as `fr`; `auto`: look at each of them",
+    )
     target: str = Field(pattern=LANGUAGE, strict=True, description="language wanted, as `en`")
     model: str | None = Field(
         None, pattern=MODEL, strict=True, description="a name of /v1/models; else the pair's first"
@@ -149,6 +153,13 @@ class CandidateBody(Body):
     score: float | None = Field(None, description="if return_scores")
 
 
+class DetectedBody(Body):
+    """The language a text was taken for."""
+
+    language: str
+    confidence: float = Field(description="0 to 1; low where a text is short or in none of ours")
+
+
 class TranslationBody(Body):
     """The answer to one text."""
 
@@ -161,6 +172,9 @@ class TranslationBody(Body):
         None, description="if n_best > 1, best first; if samples > 1, as they were drawn"
     )
     alignments: list[WordPairBody] | None = Field(None, description="if return_alignments")
+    detected: DetectedBody | None = Field(
+        None, description="if source is `auto`; a text in the language wanted comes back as it is"
+    )
 
 
 class Usage(Body):
@@ -187,7 +201,7 @@ class TranslateResponse(Body):
     )
 
     translations: list[TranslationBody]
-    model: str
+    model: str = Field(description="with `auto` perhaps several, with commas; none if none ran")
     usage: Usage
 
 

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 
 from mt import log
 from mt.errors import UnavailableError
+from serving.detection import Detector
 from serving.metrics import Metrics
 from serving.models import Models
 from serving.settings import ServeSettings
@@ -46,6 +48,15 @@ class Service:
     def ready(self) -> bool:
         """Whether a translation asked for now would be tried."""
         return self._models is not None and not self.draining and self._models.healthy()
+
+    @cached_property
+    def detector(self) -> Detector:
+        """Tells the models' languages apart.
+
+        Raises:
+            UnavailableError: as `models`.
+        """
+        return Detector(self.models.languages)
 
     @property
     def models(self) -> Models:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from mt.config import Strict, load_yaml
 from mt.search_options import SearchOptions
+
+DialectName = Literal["libretranslate"]
 
 
 class EngineSettings(Strict):
@@ -78,6 +81,9 @@ class ServeSettings(Strict):
     engine: EngineSettings = Field(default_factory=EngineSettings, description="common to all")
     search: SearchOptions = Field(
         default_factory=SearchOptions, description="what a request gets that does not say"
+    )
+    dialects: tuple[DialectName, ...] = Field(
+        ("libretranslate",), description="other services whose clients are answered too"
     )
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     drain_timeout_s: float = Field(

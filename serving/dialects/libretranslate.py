@@ -1,0 +1,253 @@
+"""The interface of LibreTranslate, for its clients: browsers, Mastodon, Weblate, libretranslatepy.
+
+Written from its public description. Without keys configured, any `api_key` is accepted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from mt.errors import InputError
+from serving import dispatch, language_codes, language_names
+from serving.detection import Detection
+from serving.dialects.dialect import Dialect
+from serving.dialects.parameters import Lenient, openapi_body, parse, read
+from serving.dispatch import AUTO, Answer, Order, service_of
+from serving.http_errors import Kind
+from serving.models import Models
+from serving.schemas import FieldError, Status, Texts
+from serving.service import Service
+from serving.text_checks import check_texts
+
+OK_ELSEWHERE = {404: 400, 422: 400}  # what its clients know of: 400, 403, 429 and 500
+LEAST_CONFIDENCE = 1  # percent; what is less likely is not listed
+FRONTEND_TIMEOUT_MS = 500  # from the last key to the request, in its own page
+
+Item = TypeVar("Item")
+PATHS = frozenset(
+    {"/translate", "/detect", "/languages", "/frontend/settings", "/suggest", "/health", "/spec"}
+)
+
+router = APIRouter(tags=["LibreTranslate"])
+
+
+class Shape(BaseModel):
+    """Base of its answers, whose keys are written in camel case."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+def _not_empty(value: object) -> object:
+    if value == "":
+        raise PydanticCustomError("empty", "is empty")
+    return value
+
+
+class TranslateParameters(Lenient):
+    """Of /translate."""
+
+    q: Annotated[Texts, BeforeValidator(_not_empty)] = Field(description="a text or a list")
+    source: str = Field(min_length=1, description="a code of /languages, or `auto`")
+    target: str = Field(min_length=1, description="a code of /languages")
+    format: Literal["text", "html"] = "text"
+    alternatives: int = Field(0, ge=0, description="further translations of each text")
+    api_key: str | None = None
+
+
+class DetectParameters(Lenient):
+    """Of /detect."""
+
+    q: str = Field(min_length=1)
+    api_key: str | None = None
+
+
+class Detected(Shape):
+    """A language, and how sure, in percent."""
+
+    confidence: float
+    language: str
+
+
+class Translated(Shape):
+    """Lists where `q` was one."""
+
+    translated_text: str | list[str]
+    detected_language: Detected | list[Detected] | None = Field(None, description="if `auto`")
+    alternatives: list[str] | list[list[str]] | None = Field(None, description="if asked for")
+
+
+class Language(Shape):
+    """A language and what it can be translated into; into itself it stays as it is."""
+
+    code: str
+    name: str
+    targets: list[str]
+
+
+class Named(Shape):
+    """A language."""
+
+    code: str
+    name: str
+
+
+class Frontend(Shape):
+    """What a page that calls this server needs to know."""
+
+    api_keys: bool = False
+    char_limit: int
+    files_translation: bool
+    frontend_timeout: int = FRONTEND_TIMEOUT_MS
+    key_required: bool = False
+    language: dict[Literal["source", "target"], Named]
+    suggestions: bool = False
+    supported_files_format: list[str]
+
+
+@router.post(
+    "/translate",
+    response_model=Translated,
+    response_model_exclude_none=True,
+    openapi_extra=openapi_body(TranslateParameters),
+)
+async def translate(request: Request) -> Translated:
+    """Translate a text, or a list; each of a list may be in another language."""
+    values = await read(request)
+    order = _order(parse(TranslateParameters, values), service_of(request))
+    answers = await dispatch.translate(request, order)
+    many = isinstance(values["q"], list)
+    return Translated(
+        translated_text=_like([one.translation.text for one in answers], many),
+        detected_language=_like([_detected(one.spoken) for one in answers], many)
+        if order.source == AUTO
+        else None,
+        alternatives=_like([_alternatives(one) for one in answers], many)
+        if "n_best" in order.asked
+        else None,
+    )
+
+
+@router.post("/detect", openapi_extra=openapi_body(DetectParameters))
+async def detect(request: Request) -> list[Detected]:
+    """The languages a text may be in, the likeliest first."""
+    parameters = parse(DetectParameters, await read(request))
+    service = service_of(request)
+    detector = service.detector
+    check_texts([parameters.q], service.settings.limits)
+    ranked = map(_detected, detector.rank(parameters.q))
+    likely = [one for one in ranked if one.confidence >= LEAST_CONFIDENCE]
+    return likely or [Detected(confidence=0.0, language="en")]
+
+
+@router.get("/languages")
+async def languages(request: Request) -> list[Language]:
+    """Every language there is a model of."""
+    models = service_of(request).models
+    return [
+        Language(code=code, name=language_names.of(code), targets=_targets(code, models))
+        for code in models.languages
+    ]
+
+
+@router.get("/frontend/settings")
+async def frontend_settings(request: Request) -> Frontend:
+    """Limits and what is offered."""
+    service = service_of(request)
+    first = service.models.manifests[0]
+    return Frontend(
+        char_limit=service.settings.limits.max_text_chars,
+        files_translation=False,
+        language={"source": _named(first.source_language), "target": _named(first.target_language)},
+        supported_files_format=[],
+    )
+
+
+@router.post("/suggest", response_class=Response, responses={403: {"description": "always"}})
+async def suggest() -> Response:
+    """Suggested translations are not collected here."""
+    return JSONResponse({"error": "suggestions are not taken on this server"}, 403)
+
+
+@router.get("/health")
+async def health() -> Status:
+    """Whether the process answers at all."""
+    return Status()
+
+
+@router.get("/spec", response_class=Response)
+async def spec(request: Request) -> Response:
+    """The OpenAPI document of this server."""
+    return JSONResponse(request.app.openapi())
+
+
+def write_error(
+    kind: Kind,
+    detail: str,
+    request_id: str,
+    field_errors: Sequence[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error as its clients read it; they wait where the text begins with "Slowdown:"."""
+    text = f"Slowdown: {detail}" if kind.status == 429 else detail
+    return JSONResponse(
+        {"error": text}, OK_ELSEWHERE.get(kind.status, kind.status), headers=headers
+    )
+
+
+DIALECT = Dialect(
+    router=router,
+    owns=PATHS.__contains__,
+    write_error=write_error,
+    parameters=(TranslateParameters, DetectParameters),
+    open_to_browsers=True,
+)
+
+
+def _order(parameters: TranslateParameters, service: Service) -> Order:
+    models, most = service.models, service.settings.limits.max_n_best - 1
+    if parameters.format == "html":
+        raise InputError("format: html is not offered on this server; send text")
+    if parameters.alternatives > most:
+        raise InputError(f"alternatives: at most {most}")
+    auto = parameters.source.lower() == AUTO
+    return Order(
+        texts=parameters.q,
+        source=AUTO if auto else _known("source", parameters.source, models),
+        target=_known("target", parameters.target, models),
+        asked={"n_best": parameters.alternatives + 1} if parameters.alternatives else {},
+        lenient=True,
+    )
+
+
+def _known(name: str, code: str, models: Models) -> str:
+    found = language_codes.find(code, models.languages)
+    if found is None:
+        raise InputError(f"{name}: not one of the languages {', '.join(models.languages[:20])}")
+    return found
+
+
+def _targets(code: str, models: Models) -> list[str]:
+    into = [m.target_language for m in models.manifests if m.source_language == code]
+    return sorted({code, *into})
+
+
+def _named(code: str) -> Named:
+    return Named(code=code, name=language_names.of(code))
+
+
+def _detected(found: Detection) -> Detected:
+    return Detected(confidence=round(100 * found.confidence, 1), language=found.language)
+
+
+def _alternatives(answer: Answer) -> list[str]:
+    return list(dict.fromkeys(one.text for one in answer.translation.candidates))[1:]
+
+
+def _like(items: list[Item], many: bool) -> Item | list[Item]:
+    """As they came: a list for a list."""
+    return items if many else items[0]

@@ -1,0 +1,74 @@
+"""Parameters as clients of other services send them: JSON, or a form and the query together."""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from mt.config import describe
+from mt.errors import InputError
+
+Parameters = TypeVar("Parameters", bound=BaseModel)
+PLAIN = ("application/json", "application/x-www-form-urlencoded")
+FILE = ("multipart/form-data",)
+
+
+class Lenient(BaseModel):
+    """Base of parameters: numbers may come as text, and unknown ones are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+async def read(request: Request, repeatable: Collection[str] = ()) -> dict[str, Any]:
+    """Every parameter of a request, whose body is then read; the `repeatable` are lists in a form.
+
+    Raises:
+        InputError: the body is not what its Content-Type says.
+    """
+    body = await request.body()
+    if _media_type(request) == "application/json":
+        return _object(body)
+    try:
+        form = await request.form()
+    except HTTPException:
+        raise InputError("the body is not the form that its Content-Type says") from None
+    found: dict[str, Any] = {**request.query_params, **form}
+    for name in repeatable:
+        if given := [*request.query_params.getlist(name), *form.getlist(name)]:
+            found[name] = given
+    return found
+
+
+def parse(model: type[Parameters], values: Mapping[str, Any]) -> Parameters:
+    """Values checked.
+
+    Raises:
+        InputError: names everything that is wrong, and repeats nothing.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise InputError(describe(error)) from None
+
+
+def openapi_body(model: type[BaseModel], *, files: bool = False) -> dict[str, Any]:
+    """What OpenAPI says of a route that reads its parameters here."""
+    schema = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+    return {"requestBody": {"content": dict.fromkeys(FILE if files else PLAIN, schema)}}
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InputError("the body is not JSON in UTF-8") from None
+    if not isinstance(value, dict):
+        raise InputError("the body must be a JSON object")
+    return value

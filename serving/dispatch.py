@@ -1,0 +1,210 @@
+"""Texts to the translators of their languages, and the answers back in order.
+
+Every interface, native or dialect, translates through here: this alone decides on languages,
+watches whether the client is still there, and counts what was translated.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from mt.search_options import SearchOptions
+from serving.detection import Detection
+from serving.middleware import Facts
+from serving.models import Models, pair
+from serving.schemas import Usage
+from serving.service import Service
+from serving.settings import ServeSettings
+from serving.text_checks import check_texts, has_words, search_options
+from serving.translation import Candidate, Translation
+from serving.translator import Translator
+
+AUTO = "auto"
+SEVERAL = "several"  # in metrics and log, where one request's texts went to several models
+SURE = 0.5  # a text is left as it is only where it is rather in the language wanted than not
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one request wants: texts, of a language or of `AUTO`, in another language.
+
+    asked: keys of `SearchOptions` that differ from the server's own. lenient: a text whose
+    language is the one wanted, or without letters and digits, comes back as it is; it is an error
+    otherwise, unless the language was detected.
+    """
+
+    texts: Sequence[str]
+    source: str
+    target: str
+    model: str | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    lenient: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One text's translation, and by which model: none where the text came back as it is."""
+
+    translation: Translation
+    spoken: Detection
+    """Its language: as given, or as detected."""
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The texts of one order, by their places, that go to one translator."""
+
+    translator: Translator
+    places: list[int]
+
+
+def service_of(request: Request) -> Service:
+    """The state of the application that a request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def translate(request: Request, order: Order) -> list[Answer]:
+    """One answer for each text, in their order. The request's body must have been read.
+
+    Raises:
+        ClientDisconnect: the client left; the work was cancelled.
+        MTError: as `answer`.
+    """
+    facts: Facts = request.state.facts
+    return await _unless_disconnected(request, answer(service_of(request), order, facts))
+
+
+async def answer(service: Service, order: Order, facts: Facts) -> list[Answer]:
+    """One answer for each text, in their order, for whoever asks; `facts` learn of the models.
+
+    Raises:
+        MTError: as `Translator.translate_async`, and UnknownModelError.
+    """
+    spoken = await _languages(service, order)
+    groups = _groups(service.models, order, spoken)
+    _note(facts, groups)
+    check_texts(order.texts, service.settings.limits)
+    options = requested_options(order.asked, service.settings)
+    translated = await _all([_translate(service, group, order, options) for group in groups])
+    answers = [Answer(unchanged(order.texts[i]), one) for i, one in enumerate(spoken)]
+    for group, translations in zip(groups, translated, strict=True):
+        for place, translation in zip(group.places, translations, strict=True):
+            name = group.translator.manifest.name
+            answers[place] = Answer(translation, spoken[place], name)
+    return answers
+
+
+def requested_options(asked: Mapping[str, Any], settings: ServeSettings) -> SearchOptions:
+    """The server's options with the request's laid over them; a wider n_best widens the beam.
+
+    Raises:
+        InputError: names every option that is out of range.
+    """
+    laid_over = dict(asked)
+    if asked.get("samples"):
+        laid_over = {"beam_size": 1, "n_best": 1, **asked}
+    elif "n_best" in asked:
+        laid_over.setdefault("beam_size", max(asked["n_best"], settings.search.beam_size))
+    return search_options({**settings.search.model_dump(), **laid_over}, settings.limits)
+
+
+def unchanged(text: str) -> Translation:
+    """A text that is its own translation."""
+    return Translation(text, (Candidate(text, 0.0),), (), source_tokens=0, output_tokens=0)
+
+
+async def _languages(service: Service, order: Order) -> list[Detection]:
+    """Of each text."""
+    if order.source.lower() != AUTO:
+        return [Detection(order.source, 1.0)] * len(order.texts)
+    sources = service.models.sources_of(order.target, order.model)
+    check_texts(order.texts, service.settings.limits)  # before any of them costs time
+    return await asyncio.to_thread(
+        lambda: [_language(service, text, sources, order.target) for text in order.texts]
+    )
+
+
+def _language(service: Service, text: str, sources: Sequence[str], target: str) -> Detection:
+    """The likeliest of the languages that can be translated, or the one wanted already."""
+    for found in service.detector.rank(text, dict.fromkeys([*sources, target])):
+        if found.language.lower() != target.lower() or found.confidence >= SURE:
+            return found
+    return Detection(sources[0], 0.0)
+
+
+def _groups(models: Models, order: Order, spoken: Sequence[Detection]) -> list[_Group]:
+    groups: dict[str, _Group] = {}
+    for place, (text, found) in enumerate(zip(order.texts, spoken, strict=True)):
+        language = found.language
+        if _stays(text, language, order):
+            continue
+        if language not in groups:
+            groups[language] = _Group(models.choose(language, order.target, order.model), [])
+        groups[language].places.append(place)
+    return list(groups.values())
+
+
+def _stays(text: str, language: str, order: Order) -> bool:
+    if not order.lenient and order.source.lower() != AUTO:
+        return False
+    return language.lower() == order.target.lower() or not has_words(text)
+
+
+def _note(facts: Facts, groups: Sequence[_Group]) -> None:
+    """Tell metrics and log which model it was."""
+    names = {group.translator.manifest.name for group in groups}
+    pairs = {pair(group.translator.manifest) for group in groups}
+    facts.model = names.pop() if len(names) == 1 else SEVERAL * bool(names)
+    facts.pair = pairs.pop() if len(pairs) == 1 else SEVERAL * bool(pairs)
+
+
+async def _translate(
+    service: Service, group: _Group, order: Order, options: SearchOptions
+) -> list[Translation]:
+    texts = [order.texts[place] for place in group.places]
+    deadline_s = service.settings.limits.deadline_s
+    translations = await group.translator.translate_async(texts, options, deadline_s)
+    manifest = group.translator.manifest
+    service.metrics.translated(manifest.name, pair(manifest), usage(texts, translations))
+    return translations
+
+
+def usage(texts: Sequence[str], translations: Sequence[Translation]) -> Usage:
+    """What these translations cost."""
+    return Usage(
+        source_tokens=sum(translation.source_tokens for translation in translations),
+        output_tokens=sum(translation.output_tokens for translation in translations),
+        characters=sum(map(len, texts)),
+    )
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Every result, or the first error; then the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _unless_disconnected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, which is cancelled where the client leaves first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(request.receive())  # the body is read: only a disconnect comes
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
