@@ -1,0 +1,97 @@
+"""What a model reads in the place of a protected span that it could not write.
+
+A model that never saw placeholders or addresses loses them, and the sentence around them with it.
+A plain word in their place is translated like any other, and attention tells which word of the
+translation came of it. On Multi30k, English to German, with a noun replaced by such a span in
+source and reference, BLEU was 25.6 with the span left as it is, 27.6 with it taken out, 31.9 with
+"man" in its place (33.1: the noun itself); where spans were put in behind a noun 26.6, 37.8 and
+36.8. A number that the model cannot write is read as 2: 36.3 against 25.0.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from mt.tokenizer import Span
+from serving.protected_spans import Kind, ProtectedSpan, digits
+
+_NOUN = {  # "man": short, frequent in every corpus, can follow an article and do without one
+    "bg": "мъж", "ca": "home", "cs": "muž", "da": "mand", "de": "Mann", "el": "άνδρας",
+    "en": "man", "es": "hombre", "et": "mees", "eu": "gizon", "fi": "mies", "fr": "homme",
+    "ga": "fear", "gl": "home", "hr": "muškarac", "hu": "férfi", "id": "pria", "is": "maður",
+    "it": "uomo", "lt": "vyras", "lv": "vīrietis", "mk": "маж", "nb": "mann", "nl": "man",
+    "no": "mann", "pl": "mężczyzna", "pt": "homem", "ro": "bărbat", "ru": "мужчина",
+    "sk": "muž", "sl": "moški", "sr": "човек", "sv": "man", "tr": "adam", "uk": "чоловік",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place of what the model reads that belongs to a protected span.
+
+    span: in what the model reads, empty where nothing stands in; protected: in the sentence;
+    verbatim: its text; spaced: whether space is before and behind it in the sentence.
+    """
+
+    span: Span
+    protected: ProtectedSpan
+    verbatim: str
+    spaced: tuple[bool, bool]
+    replaced: bool
+    """Whether something stands in for it; else the model reads the text itself."""
+
+    @property
+    def original(self) -> Span:
+        """Where it stands in the sentence."""
+        return self.protected.start, self.protected.end
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sentence as a model reads it, with a slot for each protected span, in their order."""
+
+    text: str
+    slots: tuple[Slot, ...]
+
+    @property
+    def own_words(self) -> str:
+        """What is left of it without the slots."""
+        ends = [0, *(end for slot in self.slots for end in slot.span), len(self.text)]
+        return " ".join(self.text[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True))
+
+
+def read(
+    sentence: str,
+    spans: Iterable[ProtectedSpan],
+    language: str,
+    is_replaced: Callable[[str], bool] = lambda _: True,
+) -> Reading:
+    """A sentence with something else in the place of those spans that `is_replaced` names."""
+    pieces, slots, at, length = [], [], 0, 0
+    for span in spans:
+        verbatim = span.of(sentence)
+        replaced = is_replaced(verbatim)
+        word = _stand_in(span.kind, verbatim, language) if replaced else verbatim
+        pieces += [sentence[at : span.start], word]
+        start = length + span.start - at
+        length, at = start + len(word), span.end
+        spaced = (sentence[: span.start][-1:].isspace(), sentence[at : at + 1].isspace())
+        slots.append(Slot((start, length), span, verbatim, spaced, replaced))
+    return Reading("".join([*pieces, sentence[at:]]), tuple(slots))
+
+
+def original_offset(offset: int, slots: Sequence[Slot]) -> int:
+    """Where an offset into what the model reads is in the sentence; inside a slot: its start."""
+    shift = 0
+    for one in slots:
+        if offset < one.span[1]:
+            return min(offset, one.span[0]) + shift
+        shift = one.original[1] - one.span[1]
+    return offset + shift
+
+
+def _stand_in(kind: Kind, verbatim: str, language: str) -> str:
+    if kind == "number":
+        return "1" if digits(verbatim).lstrip("0") == "1" else "2"
+    if kind in ("tag", "symbol"):
+        return ""
+    return _NOUN.get(language.partition("-")[0], "")
