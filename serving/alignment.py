@@ -25,25 +25,45 @@ class WordPair:
     target: Span
 
 
-def align(
+@dataclass(frozen=True)
+class WordAttention:
+    """Attention between words: `mass` (target words, source words) sums that of their pieces."""
+
+    source: tuple[Span, ...]
+    target: tuple[Span, ...]
+    mass: npt.NDArray[np.float32]
+
+    def pairs(self) -> tuple[WordPair, ...]:
+        """One pair for each target word, in its order; a source word may be in several, or none."""
+        if not self.mass.size:
+            return ()
+        best, most = self.mass.argmax(axis=1).tolist(), self.mass.max(axis=1).tolist()
+        found = zip(self.target, best, most, strict=True)
+        return tuple(WordPair(self.source[at], word) for word, at, weight in found if weight > 0)
+
+
+def word_attention(
     source: str,
     source_spans: Sequence[Span],
     target: str,
     target_spans: Sequence[Span],
-    attention: Attention,
-) -> tuple[WordPair, ...]:
-    """One pair for each target word, in its order; a source word may be in several or in none.
+    attention: Attention | None,
+) -> WordAttention:
+    """Gather the attention between pieces into that between words; none where there is none.
 
     `attention` (target pieces or more, source pieces or more): rows and columns beyond the pieces,
     those of eos, are passed over. A word of several pieces gathers what they give and receive.
     """
     source_words, target_words = _words(source), _words(target)
-    if not source_words or not target_words:
-        return ()
-    weights = attention[: len(target_spans), : len(source_spans)]
-    mass = _shares(target_words, target_spans) @ weights @ _shares(source_words, source_spans).T
-    pairs = zip(target_words, mass.argmax(axis=1), mass.max(axis=1), strict=True)
-    return tuple(WordPair(source_words[best], word) for word, best, most in pairs if most > 0)
+    mass = np.zeros((len(target_words), len(source_words)), np.float32)
+    if attention is not None and mass.size:
+        weights = attention[: len(target_spans), : len(source_spans)]
+        of_source, of_target = (
+            _shares(source_words, source_spans),
+            _shares(target_words, target_spans),
+        )
+        mass = (of_target @ weights @ of_source.T).astype(np.float32)
+    return WordAttention(tuple(source_words), tuple(target_words), mass)
 
 
 def _words(text: str) -> list[Span]:

@@ -1,7 +1,6 @@
 """What is refused at the door, before work is queued. Messages name the text, never quote it."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,11 +66,9 @@ def has_words(sentence: str) -> bool:
     return any(character.isalnum() for character in sentence)
 
 
-def is_more_than_punctuation(text: str) -> bool:
-    """Whether a text has letters, digits or pictures; dashes and dots alone mean no harm."""
-    return has_words(text) or any(
-        unicodedata.category(character) in ("So", "Sk", "Cn", "Co") for character in text
-    )
+def has_letters(text: str) -> bool:
+    """Whether there is a letter; figures, marks and pictures alone need no translation."""
+    return any(character.isalpha() for character in text)
 
 
 def _problem(text: object, limits: Limits) -> str | None:

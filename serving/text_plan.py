@@ -1,24 +1,31 @@
-"""One text taken apart for the model, and put together again from what the search found."""
+"""One text taken apart for the model: sentences, what is protected in them, what is passed on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from mt.beam_search import Hypothesis
 from mt.bundle import Manifest
-from mt.tokenizer import SPECIAL_IDS, Span, Tokenizer
-from serving.alignment import align
+from mt.tokenizer import Span, Tokenizer
 from serving.long_sentences import cut
-from serving.segmenter import Segment, gaps, segment
-from serving.text_checks import has_words, is_more_than_punctuation
-from serving.translation import Candidate, SentenceHypothesis, TranslatedSentence, Translation
+from serving.protected_spans import ProtectedSpan, find
+from serving.segmenter import Segment
+from serving.sentences import sentences
+from serving.stand_ins import Reading, original_offset, read
+from serving.text_checks import has_letters
+from serving.text_options import PLAIN, TextOptions
 
 
 @dataclass(frozen=True)
 class Part:
-    """A sentence, or a part of one that is too long. Without `src_ids` it is passed through."""
+    """A sentence, or a part of one that is too long. Without `src_ids` it is passed through.
+
+    reading: the sentence as the model reads it; foreign: it has letters, all unknown to the model.
+    """
 
     segment: Segment
+    reading: Reading
     src_ids: list[int] | None
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,110 +36,100 @@ class TextPlan:
     parts: tuple[Part, ...]
 
     @property
-    def sources(self) -> list[list[int]]:
-        """Ids, each with eos, of the parts to translate."""
-        return [part.src_ids for part in self.parts if part.src_ids is not None]
+    def translated(self) -> list[Part]:
+        """The parts that the model reads."""
+        return [part for part in self.parts if part.src_ids is not None]
 
 
-def plan(text: str, tokenizer: Tokenizer, manifest: Manifest) -> TextPlan:
-    """Split a text into sentences, and those that the model would not accept into parts."""
-    parts = [
-        Part(piece, _encode(piece.sentence, tokenizer, manifest.max_source_tokens))
-        for sentence in segment(text, manifest.source_language)
-        for piece in _fitting(sentence, tokenizer, manifest.max_source_tokens)
-    ]
-    return TextPlan(text, tuple(parts))
+class Planner:
+    """Plans texts for one model."""
+
+    def __init__(self, tokenizer: Tokenizer, manifest: Manifest) -> None:
+        self._tokenizer = tokenizer
+        self._language = manifest.source_language
+        self._max_tokens = manifest.max_source_tokens
+
+    def plan(self, text: str, options: TextOptions = PLAIN, given: Sequence[Span] = ()) -> TextPlan:
+        """Split a text into sentences, and those that the model would not accept into parts.
+
+        `given`: spans to keep as they are, beside those that are found.
+        """
+        spans = find(text, options.do_not_translate, given)
+        parts: list[Part] = []
+        first = 0
+        for sentence in sentences(text, self._language, options.splitting, spans):
+            last = first
+            while last < len(spans) and spans[last].start < sentence.end:
+                last += 1
+            own = [_moved(span, -sentence.start) for span in spans[first:last]]
+            parts += self._parts(sentence, own)
+            first = last
+        return TextPlan(text, tuple(parts))
+
+    def without_spans(self, part: Part) -> Part | None:
+        """The part with a stand-in for every protected span; None where that changes nothing."""
+        if all(slot.replaced for slot in part.reading.slots):
+            return None
+        spans = [slot.protected for slot in part.reading.slots]
+        other = self._part(part.segment, read(part.segment.sentence, spans, self._language))
+        return other if other.src_ids else None
+
+    def _parts(self, sentence: Segment, spans: Sequence[ProtectedSpan]) -> list[Part]:
+        reading = read(sentence.sentence, spans, self._language, self._is_unwritable)
+        part = self._part(sentence, reading)
+        if part.src_ids or not has_letters(reading.own_words):
+            return [part]
+        reading = read(sentence.sentence, spans, self._language)
+        pieces = cut(Segment(reading.text, sentence.gap, 0), self._tokenizer, self._max_tokens)
+        bounds = [0, *(piece.start for piece in pieces[1:]), len(reading.text) + 1]
+        return [
+            self._part(*_piece(sentence, reading, piece, bound))
+            for piece, bound in zip(pieces, pairwise(bounds), strict=True)
+        ]
+
+    def _part(self, segment: Segment, reading: Reading) -> Part:
+        own = reading.own_words
+        if not has_letters(own):
+            return Part(segment, reading, None)
+        ids = self._tokenizer.encode_source(reading.text)
+        own_ids = self._tokenizer.encode(own) if reading.slots else ids
+        known = any(map(self._tokenizer.is_learnt, own_ids))
+        fits = len(ids) <= self._max_tokens
+        return Part(segment, reading, ids if known and fits else None, foreign=not known)
+
+    def _is_unwritable(self, text: str) -> bool:
+        return self._tokenizer.decode(self._tokenizer.encode(text)) != text
 
 
 def is_foreign(text_plan: TextPlan) -> bool:
     """Whether a text has something to say, and the model knows not one character of it."""
-    return not text_plan.sources and is_more_than_punctuation(text_plan.text)
+    return not text_plan.translated and any(part.foreign for part in text_plan.parts)
 
 
-def compose(
-    text_plan: TextPlan, answers: Sequence[list[Hypothesis]], tokenizer: Tokenizer, language: str
-) -> Translation:
-    """The translation of a text from the hypotheses of its `sources`, in their order."""
-    remaining = iter(answers)
-    found = [
-        _hypotheses(part, next(remaining), tokenizer) if part.src_ids else _passed_through(part)
-        for part in text_plan.parts
-    ]
-    spaces = gaps([part.segment for part in text_plan.parts], language)
-    best = [hypotheses[0].text for hypotheses in found]
-    return Translation(
-        text="".join(text + gap for text, gap in zip(best, spaces, strict=True)),
-        candidates=_candidates(found, spaces),
-        sentences=_sentences(text_plan, found, spaces),
-        source_tokens=sum(len(source) - 1 for source in text_plan.sources),
-        output_tokens=sum(len(hypotheses[0].ids) for hypotheses in answers),
+def _moved(span: ProtectedSpan, by: int) -> ProtectedSpan:
+    return replace(span, start=span.start + by, end=span.end + by)
+
+
+def _piece(
+    sentence: Segment, reading: Reading, piece: Segment, bound: Span
+) -> tuple[Segment, Reading]:
+    """A piece of a reading, from one bound to the next, and what it is of the sentence."""
+    slots = [slot for slot in reading.slots if bound[0] <= slot.span[0] < bound[1]]
+    start = original_offset(piece.start, reading.slots) if piece.start else 0
+    end = original_offset(piece.end, reading.slots)
+    start = min([start, *(slot.original[0] for slot in slots[:1])])
+    end = max([end, *(slot.original[1] for slot in slots[-1:])])
+    limit = len(piece.sentence)
+    own = tuple(
+        replace(
+            slot,
+            span=(
+                min(slot.span[0] - piece.start, limit),
+                min(slot.span[1] - piece.start, limit),
+            ),
+            protected=_moved(slot.protected, -start),
+        )
+        for slot in slots
     )
-
-
-def _fitting(sentence: Segment, tokenizer: Tokenizer, max_tokens: int) -> list[Segment]:
-    return cut(sentence, tokenizer, max_tokens) if has_words(sentence.sentence) else [sentence]
-
-
-def _encode(sentence: str, tokenizer: Tokenizer, max_tokens: int) -> list[int] | None:
-    """Ids with eos; None for what the model cannot translate, or need not."""
-    if not has_words(sentence):
-        return None
-    ids = tokenizer.encode_source(sentence)
-    readable = len(ids) <= max_tokens and any(map(tokenizer.is_learnt, ids))
-    return ids if readable else None
-
-
-def _passed_through(part: Part) -> tuple[SentenceHypothesis, ...]:
-    return (SentenceHypothesis(part.segment.sentence, 0.0, 0.0, (), (), finished=True),)
-
-
-def _hypotheses(
-    part: Part, found: Sequence[Hypothesis], tokenizer: Tokenizer
-) -> tuple[SentenceHypothesis, ...]:
-    source = part.segment.sentence
-    aligned = any(hypothesis.attention is not None for hypothesis in found)
-    source_spans = tokenizer.encode_with_spans(source)[1] if aligned else []
-    return tuple(_hypothesis(source, source_spans, one, tokenizer) for one in found)
-
-
-def _hypothesis(
-    source: str, source_spans: Sequence[Span], found: Hypothesis, tokenizer: Tokenizer
-) -> SentenceHypothesis:
-    spelt = [at for at, piece_id in enumerate(found.ids) if piece_id not in SPECIAL_IDS]
-    text, spans = tokenizer.decode_with_spans([found.ids[at] for at in spelt])
-    attention = None if found.attention is None else found.attention[spelt]
-    return SentenceHypothesis(
-        text=text,
-        score=found.score,
-        log_prob=found.log_prob,
-        pieces=tuple(tokenizer.pieces(found.ids)),
-        token_log_probs=tuple(found.token_log_probs),
-        finished=found.finished,
-        alignment=() if attention is None else align(source, source_spans, text, spans, attention),
-    )
-
-
-def _candidates(
-    found: Sequence[tuple[SentenceHypothesis, ...]], spaces: Sequence[str]
-) -> tuple[Candidate, ...]:
-    most = max((len(hypotheses) for hypotheses in found), default=1)
-    candidates = []
-    for i in range(most):
-        chosen = [hypotheses[min(i, len(hypotheses) - 1)] for hypotheses in found]
-        text = "".join(one.text + gap for one, gap in zip(chosen, spaces, strict=True))
-        candidates.append(Candidate(text, sum((one.score for one in chosen), 0.0)))
-    return tuple(candidates)
-
-
-def _sentences(
-    text_plan: TextPlan, found: Sequence[tuple[SentenceHypothesis, ...]], spaces: Sequence[str]
-) -> tuple[TranslatedSentence, ...]:
-    sentences, at = [], 0
-    for part, hypotheses, gap in zip(text_plan.parts, found, spaces, strict=True):
-        end = at + len(hypotheses[0].text)
-        source = (part.segment.start, part.segment.end)
-        if part.segment.sentence:
-            translated = part.src_ids is not None
-            sentences.append(TranslatedSentence(source, (at, end), hypotheses, translated))
-        at = end + len(gap)
-    return tuple(sentences)
+    segment = Segment(sentence.sentence[start:end], piece.gap, sentence.start + start)
+    return segment, Reading(piece.sentence, own)

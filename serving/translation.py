@@ -59,7 +59,8 @@ class Translation:
     """The answer for one text; its layout is the text's own.
 
     candidates: as many as n_best where the search found them, the first being `text`; the i-th
-    joins the i-th hypothesis of every sentence (its last where it has fewer).
+    joins the i-th hypothesis of every sentence (its last where it has fewer). warnings: what is
+    doubtful about `text`, in words; they never repeat it.
     """
 
     text: str
@@ -67,6 +68,7 @@ class Translation:
     sentences: tuple[TranslatedSentence, ...]
     source_tokens: int
     output_tokens: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def alignment(self) -> tuple[WordPair, ...]:

@@ -1,28 +1,35 @@
 """Text to sentences to ids to the engine, and back to text. Knows neither HTTP nor Ray."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar, TypeVarTuple
 
 from mt import bundle as bundles
 from mt.beam_search import Hypothesis, SearchOptions
 from mt.bundle import Bundle, Manifest
-from mt.errors import InputError
+from mt.errors import InputError, MTError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import EOS_ID, UNK_ID
+from serving.composition import compose
 from serving.engine import Engine
+from serving.guards import Decoded, Try, first_tries, improved, judge, second_try
 from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text_checks import check_options, check_texts
-from serving.text_plan import TextPlan, compose, is_foreign, plan
+from serving.text_options import PLAIN, TextOptions
+from serving.text_plan import Planner, TextPlan, is_foreign
 from serving.translation import Candidate, TranslatedSentence, Translation
 from serving.waiting_line import expired
 
 __all__ = ["Candidate", "TranslatedSentence", "Translation", "Translator"]
 
+Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
 _DEFAULT_ENGINE = EngineSettings()
 _DEFAULT_SEARCH = SearchOptions()
 _QUICK_CHARS = 2_000  # prepared on the event loop; longer requests would hold up the others
@@ -41,6 +48,7 @@ class Translator:
         self.manifest: Manifest = bundle.manifest
         self.limits = limits
         self._tokenizer = bundle.tokenizer
+        self._planner = Planner(bundle.tokenizer, bundle.manifest)
         self.engine = Engine(
             stepper, settings, bundle.manifest.max_target_tokens, bundle.manifest.name
         )
@@ -81,6 +89,7 @@ class Translator:
         texts: Sequence[str],
         options: SearchOptions = _DEFAULT_SEARCH,
         deadline_s: float | None = None,
+        text_options: TextOptions = PLAIN,
     ) -> list[Translation]:
         """Translate texts, in their order; blocks, and waits for room in the engine's queue.
 
@@ -94,25 +103,21 @@ class Translator:
             EngineError: the model failed.
         """
         deadline = self._deadline(deadline_s)
-        plans = self._plan(texts, options)
-        sources = [source for text_plan in plans for source in text_plan.sources]
-        futures: dict[int, Future[list[Hypothesis]]] = {}
-        try:
-            for i in _longest_first(sources):
-                futures[i] = self.engine.submit(sources[i], options, deadline, block=True)
-            answers = [futures[i].result(_left_s(deadline)) for i in range(len(sources))]
-        except TimeoutError:
-            raise expired() from None
-        finally:
-            for future in futures.values():
-                future.cancel()
-        return self._compose(plans, answers)
+        plans = self._plan(texts, options, text_options)
+        first = first_tries(plans, options)
+        tries = self._judge(first, self._search(first, deadline))
+        if second := self._second_tries(tries, options, text_options):
+            with contextlib.suppress(MTError):  # the first ones stand
+                found = self._judge(second.values(), self._search(second.values(), deadline))
+                tries = improved(tries, dict(zip(second, found, strict=True)))
+        return self._compose(plans, tries)
 
     async def translate_async(
         self,
         texts: Sequence[str],
         options: SearchOptions = _DEFAULT_SEARCH,
         deadline_s: float | None = None,
+        text_options: TextOptions = PLAIN,
     ) -> list[Translation]:
         """As `translate`, for an event loop; refuses at once where the queue has no room.
 
@@ -128,23 +133,16 @@ class Translator:
         """
         deadline = self._deadline(deadline_s)
         quick = sum(len(text) for text in texts if isinstance(text, str)) <= _QUICK_CHARS
-        plans = (
-            self._plan(texts, options)
-            if quick
-            else await asyncio.to_thread(self._plan, texts, options)
-        )
-        futures = self._submit_all(plans, options, deadline)
-        try:
-            async with asyncio.timeout(_left_s(deadline)):
-                answers = await asyncio.gather(*map(asyncio.wrap_future, futures))
-        except TimeoutError:
-            raise expired() from None
-        finally:
-            for future in futures:
-                future.cancel()
-        if quick:
-            return self._compose(plans, answers)
-        return await asyncio.to_thread(self._compose, plans, answers)
+        plans = await _run(quick, self._plan, texts, options, text_options)
+        first = first_tries(plans, options)
+        answers = await self._search_async(first, deadline)
+        tries = await _run(quick, self._judge, first, answers)
+        if second := self._second_tries(tries, options, text_options):
+            with contextlib.suppress(MTError):  # the first ones stand
+                answers = await self._search_async(list(second.values()), deadline)
+                found = self._judge(second.values(), answers)
+                tries = improved(tries, dict(zip(second, found, strict=True)))
+        return await _run(quick, self._compose, plans, tries)
 
     def close(self) -> None:
         """Stop the engine; what has not finished fails with UnavailableError. Safe to repeat."""
@@ -161,36 +159,88 @@ class Translator:
     ) -> None:
         self.close()
 
-    def _plan(self, texts: Sequence[str], options: SearchOptions) -> list[TextPlan]:
+    def _plan(
+        self, texts: Sequence[str], options: SearchOptions, text_options: TextOptions
+    ) -> list[TextPlan]:
         """Check everything and encode it, before any of it is queued."""
         check_options(options, self.limits)
         check_texts(texts, self.limits)
-        plans = [plan(text, self._tokenizer, self.manifest) for text in texts]
+        plans = [self._planner.plan(text, text_options) for text in texts]
         for index, text_plan in enumerate(plans):
             if is_foreign(text_plan):
                 raise InputError(f"texts[{index}]: the model knows none of its characters")
         return plans
 
-    def _submit_all(
-        self, plans: Sequence[TextPlan], options: SearchOptions, deadline: float | None
-    ) -> list[Future[list[Hypothesis]]]:
-        sources = [source for text_plan in plans for source in text_plan.sources]
-        most = self.engine.settings.max_waiting
-        if len(sources) > most:
-            raise InputError(f"{len(sources)} sentences, at most {most} in one request")
-        order = _longest_first(sources)
-        queued = self.engine.submit_many([sources[i] for i in order], options, deadline)
-        futures = dict(zip(order, queued, strict=True))
-        return [futures[i] for i in range(len(sources))]
+    def _search(self, tries: Collection[Try], deadline: float | None) -> list[list[Hypothesis]]:
+        """What is found for each; blocks, and waits for room in the queue."""
+        futures: dict[int, Future[list[Hypothesis]]] = {}
+        given = list(tries)
+        try:
+            for i in _longest_first(given):
+                part, options = given[i]
+                futures[i] = self.engine.submit(part.src_ids or [], options, deadline, block=True)
+            return [futures[i].result(_left_s(deadline)) for i in range(len(given))]
+        except TimeoutError:
+            raise expired() from None
+        finally:
+            for future in futures.values():
+                future.cancel()
 
-    def _compose(
-        self, plans: Sequence[TextPlan], answers: Sequence[list[Hypothesis]]
-    ) -> list[Translation]:
-        remaining = iter(answers)
+    async def _search_async(
+        self, tries: Sequence[Try], deadline: float | None
+    ) -> list[list[Hypothesis]]:
+        """What is found for each; refuses where the queue has no room for all of them."""
+        futures = self._submit_all(tries, deadline)
+        try:
+            async with asyncio.timeout(_left_s(deadline)):
+                return await asyncio.gather(*map(asyncio.wrap_future, futures))
+        except TimeoutError:
+            raise expired() from None
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _submit_all(
+        self, tries: Sequence[Try], deadline: float | None
+    ) -> list[Future[list[Hypothesis]]]:
+        most = self.engine.settings.max_waiting
+        if len(tries) > most:
+            raise InputError(f"{len(tries)} sentences, at most {most} in one request")
+        futures: dict[int, Future[list[Hypothesis]]] = {}
+        order = _longest_first(tries)
+        try:
+            for options in dict.fromkeys(tries[i].options for i in order):
+                alike = [i for i in order if tries[i].options == options]
+                sources = [tries[i].part.src_ids or [] for i in alike]
+                queued = self.engine.submit_many(sources, options, deadline)
+                futures |= zip(alike, queued, strict=True)
+        except MTError:
+            for future in futures.values():
+                future.cancel()
+            raise
+        return [futures[i] for i in range(len(tries))]
+
+    def _judge(self, tries: Iterable[Try], answers: Iterable[list[Hypothesis]]) -> list[Decoded]:
+        return [
+            judge(one.part, found, one.options, self._tokenizer)
+            for one, found in zip(tries, answers, strict=True)
+        ]
+
+    def _second_tries(
+        self, tries: Sequence[Decoded], options: SearchOptions, text_options: TextOptions
+    ) -> dict[int, Try]:
+        """By the number of the first; samples are what they are."""
+        if options.samples or not text_options.guards:
+            return {}
+        seconds = ((i, second_try(one, options, self._planner)) for i, one in enumerate(tries))
+        return {i: second for i, second in seconds if second is not None}
+
+    def _compose(self, plans: Sequence[TextPlan], tries: Sequence[Decoded]) -> list[Translation]:
+        remaining = iter(tries)
         return [
             compose(
                 text_plan,
-                list(islice(remaining, len(text_plan.sources))),
+                list(islice(remaining, len(text_plan.translated))),
                 self._tokenizer,
                 self.manifest.target_language,
             )
@@ -203,9 +253,14 @@ class Translator:
         return time.monotonic() + min(given) if given else None
 
 
-def _longest_first(sources: Sequence[Sequence[int]]) -> list[int]:
+async def _run(quick: bool, function: Callable[[*Given], Result], *given: *Given) -> Result:
+    """What takes long is done beside the event loop."""
+    return function(*given) if quick else await asyncio.to_thread(function, *given)
+
+
+def _longest_first(tries: Sequence[Try]) -> list[int]:
     """An order in which sentences that run together are of like length, so little is padding."""
-    return sorted(range(len(sources)), key=lambda i: -len(sources[i]))
+    return sorted(range(len(tries)), key=lambda i: -len(tries[i].part.src_ids or []))
 
 
 def _left_s(deadline: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serving.alignment import WordPair, align
+from serving.alignment import WordPair, word_attention
 
 
 def spans_of(text: str, *pieces: str) -> list[tuple[int, int]]:
@@ -23,7 +23,7 @@ def test_each_word_is_paired_with_where_most_attention_fell() -> None:
     source, target = "la maison bleue", "the blue house"
     pieces = spans_of(source, "la", "maison", "bleue"), spans_of(target, "the", "blue", "house")
     attention = np.array([[0.8, 0.1, 0.1], [0.1, 0.2, 0.7], [0.0, 0.9, 0.1]], np.float32)
-    pairs = align(source, pieces[0], target, pieces[1], attention)
+    pairs = word_attention(source, pieces[0], target, pieces[1], attention).pairs()
     assert words(pairs, source, target) == [("the", "la"), ("blue", "bleue"), ("house", "maison")]
     assert pairs[2] == WordPair(source=(3, 9), target=(9, 14))
 
@@ -33,7 +33,9 @@ def test_pieces_of_a_word_add_up() -> None:
     source, target = "Afrique ici", "Africa"
     source_spans = spans_of(source, "Afri", "que", "ici")
     attention = np.array([[0.3, 0.3, 0.4], [0.3, 0.3, 0.4]], np.float32)
-    pairs = align(source, source_spans, target, spans_of(target, "Af", "rica"), attention)
+    pairs = word_attention(
+        source, source_spans, target, spans_of(target, "Af", "rica"), attention
+    ).pairs()
     assert words(pairs, source, target) == [("Africa", "Afrique")]
 
 
@@ -41,24 +43,29 @@ def test_a_piece_over_two_words_is_shared_by_length() -> None:
     """The piece "abc." gives three quarters to "abc" and one to the full stop."""
     source, target = "abc. x", "y"
     attention = np.array([[0.6, 0.4]], np.float32)
-    pairs = align(source, spans_of(source, "abc.", "x"), target, [(0, 1)], attention)
+    pairs = word_attention(
+        source, spans_of(source, "abc.", "x"), target, [(0, 1)], attention
+    ).pairs()
     assert words(pairs, source, target) == [("y", "abc")]  # 0.45 against 0.4 and 0.15
 
 
 def test_eos_rows_and_columns_are_passed_over() -> None:
     attention = np.array([[0.1, 0.9], [0.0, 1.0]], np.float32)
-    assert align("a", [(0, 1)], "b", [(0, 1)], attention) == (WordPair((0, 1), (0, 1)),)
+    found = word_attention("a", [(0, 1)], "b", [(0, 1)], attention)
+    assert found.pairs() == (WordPair((0, 1), (0, 1)),)
 
 
 def test_a_word_that_looked_at_nothing_has_no_pair() -> None:
-    assert align("a", [(0, 1)], "b", [(0, 1)], np.zeros((2, 2), np.float32)) == ()
-    assert align("a", [(0, 1)], "", [], np.ones((1, 2), np.float32)) == ()
+    nothing = np.zeros((2, 2), np.float32)
+    assert word_attention("a", [(0, 1)], "b", [(0, 1)], nothing).pairs() == ()
+    assert word_attention("a", [(0, 1)], "", [], np.ones((1, 2), np.float32)).pairs() == ()
+    assert word_attention("a", [(0, 1)], "b", [(0, 1)], None).pairs() == ()
 
 
 def test_what_counts_as_a_word() -> None:
     source = "l'été, aujourd’hui 日本 x-y"
     spans = [(i, i + 1) for i in range(len(source))]
     attention = np.eye(len(source), dtype=np.float32)
-    pairs = align(source, spans, source, spans, attention)
+    pairs = word_attention(source, spans, source, spans, attention).pairs()
     expected = ["l'été", ",", "aujourd’hui", "日", "本", "x-y"]
     assert words(pairs, source, source) == [(word, word) for word in expected]

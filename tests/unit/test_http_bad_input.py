@@ -28,7 +28,7 @@ def client() -> Iterator[AppClient]:
         ({"text": f"{SECRET}\0"}, 422, None),
         ({"text": f"{SECRET}\ud800"}, 422, "/text/0"),
         ({"text": ["a", f"\udfff{SECRET}"]}, 422, "/text/1"),
-        ({"text": "😀🎉🚀"}, 422, None),
+        ({"text": "日本語"}, 422, None),
         ({"text": []}, 422, "/text"),
         ({"text": 5}, 422, "/text"),
         ({"text": {SECRET: SECRET}}, 422, "/text"),

@@ -8,8 +8,8 @@ from serving.settings import OFFLINE, Limits
 from serving.text_checks import (
     check_options,
     check_texts,
+    has_letters,
     has_words,
-    is_more_than_punctuation,
     search_options,
 )
 
@@ -82,19 +82,19 @@ def test_options_of_plain_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words", "more"),
+    ("text", "words", "letters"),
     [
         ("Oui.", True, True),
-        ("42", True, True),
+        ("42", True, False),
         ("日本", True, True),
         ("?!", False, False),
         ("— …", False, False),
         ("+ = €", False, False),
-        ("😀", False, True),
-        ("👍🏽 ☀️", False, True),
+        ("😀", False, False),
+        ("👍🏽 ☀️", False, False),
         (" ", False, False),
     ],
 )
-def test_words_and_punctuation(text: str, words: bool, more: bool) -> None:
+def test_words_and_letters(text: str, words: bool, letters: bool) -> None:
     assert has_words(text) is words
-    assert is_more_than_punctuation(text) is more
+    assert has_letters(text) is letters

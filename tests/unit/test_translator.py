@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mt.beam_search import SearchOptions, search
@@ -18,11 +19,13 @@ from mt.errors import (
     UnavailableError,
 )
 from mt.stepper import Stepper
+from mt.tokenizer import EOS_ID
 from serving.settings import OFFLINE, EngineSettings, Limits
+from serving.text_options import TextOptions
 from serving.translation import Candidate
 from serving.translator import Translator
 from tests.fake_bundle import fake_bundle, small_tokenizer
-from tests.fakes import EchoStepper, TableStepper
+from tests.fakes import CheckedStepper, EchoStepper, Floats, TableStepper
 from tests.gated_stepper import PATIENCE_S, GatedStepper
 
 VOCAB_SIZE = small_tokenizer().vocab_size
@@ -103,8 +106,28 @@ def test_sentences_without_words_are_passed_through() -> None:
         assert translator.engine.stats().done == 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "😀",
+        "👍🏽 ☀️\n😀",
+        "?!\t…",
+        "12,5 % - 3",
+        "10:30",
+        "\U0010fffd",
+        "{name}: %d",
+        "a@b.org",
+        "① ½",
+    ],
+)
+def test_what_has_no_words_comes_back_untouched(text: str) -> None:
+    with opened(TableStepper(seed=1, vocab_size=VOCAB_SIZE)) as translator:
+        assert translate_one(translator, text) == text
+        assert translator.engine.stats().done == 0
+
+
 @pytest.mark.parametrize("byte_fallback", [False, True])
-@pytest.mark.parametrize("text", ["😀", "👍🏽 ☀️\n😀", "日本語。", "\U0010fffd"])
+@pytest.mark.parametrize("text", ["日本語。", "日本 12 😀", "{name} 日本語"])
 def test_a_text_of_which_nothing_is_known_is_refused(text: str, byte_fallback: bool) -> None:
     with opened(byte_fallback=byte_fallback) as translator:
         with pytest.raises(InputError, match=r"^texts\[1\]: the model knows none of its char"):
@@ -238,11 +261,11 @@ def test_a_cancelled_request_frees_all_its_rows() -> None:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_failing_sentence_fails_its_request_and_frees_the_rest(asynchronous: bool) -> None:
-    poison = small_tokenizer().encode("0")[-1]
+    poison = small_tokenizer().encode("z")[-1]
     stepper = GatedStepper(VOCAB_SIZE, open_gate=True, poison=[poison])
     with opened(stepper) as translator:
         with pytest.raises(EngineError):
-            translate(translator, ["Hello world.", "0"], asynchronous)
+            translate(translator, ["Hello world.", "z"], asynchronous)
         assert translate(translator, ["Hello world."], asynchronous) == ["Hello world."]
         assert translator.engine.drain(PATIENCE_S)
         assert stepper.running == {}
@@ -283,3 +306,83 @@ def test_a_closed_translator_says_so() -> None:
         assert not translator.ready
         with pytest.raises(UnavailableError):
             translator.translate(["Hello."])
+
+
+class LoopingStepper(CheckedStepper):
+    """Says one word for ever, and would rather stop than say another; fails from a step on."""
+
+    word = 9
+
+    def __init__(self, fail_after: int | None = None) -> None:
+        super().__init__(VOCAB_SIZE)
+        self.fail_after = fail_after
+
+    def distribution(self, src: Sequence[int], prefix: Sequence[int]) -> Floats:
+        if self.fail_after is not None and self.steps > self.fail_after:
+            raise EngineError("the fake model failed")
+        log_probs = np.full(VOCAB_SIZE, -20, np.float32)
+        log_probs[[self.word, EOS_ID]] = [-0.1, -5]
+        return log_probs
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_loop_is_searched_once_more_without_repeats(asynchronous: bool) -> None:
+    with opened(LoopingStepper()) as translator:
+        assert translate(translator, ["Hello world.\n?"], asynchronous) == [
+            small_tokenizer().decode([9] * 3) + "\n?"
+        ]
+        assert translator.translate(["Hello world."], GREEDY)[0].warnings == ()
+        assert translator.engine.drain(PATIENCE_S)
+        assert translator.engine.stats().done == 4
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_where_the_second_try_fails_the_first_stands_with_a_warning(asynchronous: bool) -> None:
+    tokens = 2 * len(small_tokenizer().encode_source("Hello world.")) + 10
+    with opened(LoopingStepper(fail_after=tokens)) as translator:
+        [text] = translate(translator, ["Hello world."], asynchronous)
+        assert text == small_tokenizer().decode([9] * tokens)
+        assert translator.engine.drain(PATIENCE_S)
+        assert translator.engine.stats().failed == 1
+
+
+def test_without_guards_there_is_one_try_and_a_warning() -> None:
+    with opened(LoopingStepper()) as translator:
+        unguarded = TextOptions(guards=False)
+        [translation] = translator.translate(["?\nHello world."], GREEDY, None, unguarded)
+        assert translator.engine.drain(PATIENCE_S)
+        assert translator.engine.stats().done == 1
+    assert translation.warnings == (
+        "sentence 2 repeats itself",
+        "sentence 2 was cut off at the longest length allowed",
+    )
+
+
+def test_samples_are_what_they_are() -> None:
+    with opened(LoopingStepper()) as translator:
+        translator.translate(["Hello world."], SearchOptions(samples=2))
+        assert translator.engine.drain(PATIENCE_S)
+        assert translator.engine.stats().done == 1
+
+
+def test_what_the_model_cannot_write_is_put_where_its_stand_in_was() -> None:
+    text = "Jane visits {name} in 2 parks.\nSee b@c.de."
+    with opened(byte_fallback=False) as translator:
+        [translation] = translator.translate([text], SearchOptions(beam_size=2, attention=True))
+    assert translation.text == text
+    pairs = [
+        (text[slice(*pair.source)], translation.text[slice(*pair.target)])
+        for pair in translation.alignment
+    ]
+    assert ("{name}", "{name}") in pairs
+    assert all(source == target for source, target in pairs)
+
+
+def test_terms_are_kept() -> None:
+    options = TextOptions(do_not_translate=("small test", "Jane"))
+    search = SearchOptions(beam_size=1, max_length=8)
+    with opened(TableStepper(seed=1, vocab_size=VOCAB_SIZE)) as translator:
+        [translation] = translator.translate(["Jane, a small test."], search, None, options)
+    assert "Jane" in translation.text
+    assert "small test" in translation.text
+    assert translation.warnings == ()

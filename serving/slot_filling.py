@@ -1,0 +1,197 @@
+"""Put what slots stand for into a translation, where attention says that it belongs."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mt.tokenizer import Span
+from serving.alignment import WordAttention, WordPair
+from serving.protected_spans import Located
+from serving.stand_ins import Reading, Slot, original_offset
+
+_NOTHING = Located((), ())
+_WORDLIKE = re.compile(r"\w")
+_CLOSING = tuple(".,;:!?…)]}»”’'\"%")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replace a span of the translation, perhaps an empty one, by a slot's text."""
+
+    span: Span
+    slot: Slot
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A translation with its slots filled; alignment: with the sentence, slots whole."""
+
+    text: str
+    alignment: tuple[WordPair, ...]
+
+
+def fill(
+    reading: Reading, words: WordAttention, target: str, located: Located = _NOTHING
+) -> Filled:
+    """The translation with the text of every replaced or lost slot in it, once each.
+
+    The target word that looked at a stand-in more than at any other word is replaced. Where there
+    is none, or nothing stands in, the text goes beside the translation of the word it is next to.
+    What `located` found in place is left alone.
+    """
+    wanted = [slot for slot in reading.slots if slot.replaced or slot.protected in located.lost]
+    found = _replaced(wanted, words, target, located.kept)
+    fixed = [*located.kept, *(edit.span for edit in found.values())]
+    edits = [
+        found.get(i) or Edit(_gap(slot, words, target, fixed), slot)
+        for i, slot in enumerate(wanted)
+    ]
+    return _apply(sorted(edits, key=_place), words, target, reading.slots)
+
+
+def _place(edit: Edit) -> tuple[int, int, int]:
+    """Along the translation; what goes to one place keeps the order of the sentence."""
+    return (*edit.span, edit.slot.original[0])
+
+
+def _replaced(
+    slots: Sequence[Slot], words: WordAttention, target: str, kept: Sequence[Span]
+) -> dict[int, Edit]:
+    """Edits of the slots that a target word came of, by the slot's number; the surest first."""
+    claims = sorted(
+        (-share, i, at)
+        for i, slot in enumerate(slots)
+        for at, share in _claims(slot, words, target)
+    )
+    edits: dict[int, Edit] = {}
+    taken = {
+        at
+        for at, word in enumerate(words.target)
+        if any(s < word[1] and word[0] < e for s, e in kept)
+    }
+    for _, i, at in claims:
+        if i not in edits and at not in taken:
+            run = _run(at, {k for _, j, k in claims if j == i} - taken, slots[i], words)
+            taken.update(run)
+            edits[i] = Edit((words.target[run[0]][0], words.target[run[-1]][1]), slots[i])
+    return edits
+
+
+def _claims(slot: Slot, words: WordAttention, target: str) -> Iterable[tuple[int, float]]:
+    """Target words, no marks, that looked at the stand-in most, and the share of it."""
+    inside = _inside(slot, words)
+    if not inside.any() or not words.target:
+        return
+    mine = words.mass[:, inside].sum(axis=1)
+    others = words.mass[:, ~inside].max(axis=1, initial=0.0)
+    for at in np.flatnonzero(mine > others).tolist():
+        if target[words.target[at][0]].isalnum():
+            yield at, float(mine[at] / words.mass[at].sum())
+
+
+def _inside(slot: Slot, words: WordAttention) -> npt.NDArray[np.bool_]:
+    start, end = slot.span
+    return np.array([start < word[1] and word[0] < end for word in words.source], bool)
+
+
+def _run(at: int, claimed: set[int], slot: Slot, words: WordAttention) -> list[int]:
+    """The word, and its claimed neighbours where more than one word was to be translated."""
+    run = [at]
+    if _inside(slot, words).sum() > 1:
+        while run[-1] + 1 in claimed:
+            run.append(run[-1] + 1)
+        while run[0] - 1 in claimed:
+            run.insert(0, run[0] - 1)
+    return run
+
+
+def _gap(slot: Slot, words: WordAttention, target: str, fixed: Sequence[Span]) -> Span:
+    """Where in the translation a slot goes that no word stands for: an empty span."""
+    before = _nearest(slot, words, -1)
+    after = _nearest(slot, words, +1)
+    spaced_before, spaced_after = slot.spaced
+    if after is not None and (before is None or (spaced_before and not spaced_after)):
+        at = after[0]
+    elif before is not None:
+        at = before[1]
+    else:
+        at = _proportional(slot, words, target)
+    at = next((end for start, end in fixed if start < at < end), at)
+    return at, at
+
+
+def _nearest(slot: Slot, words: WordAttention, step: int) -> Span | None:
+    """The target word of the next source word before (-1) or behind (+1) the slot that has one."""
+    if not words.mass.size:
+        return None
+    best = words.mass.argmax(axis=1)
+    best[words.mass.max(axis=1) <= 0] = -1
+    start, end = slot.span
+    columns = [
+        i
+        for i, word in enumerate(words.source)
+        if (word[1] <= start if step < 0 else word[0] >= end)
+    ]
+    for column in columns[::step]:
+        hits = np.flatnonzero(best == column)
+        if len(hits):
+            surest = hits[words.mass[hits, column].argmax()]
+            return words.target[int(surest)]
+    return None
+
+
+def _proportional(slot: Slot, words: WordAttention, target: str) -> int:
+    """Without attention: as far into the translation as into the sentence, between words."""
+    before = sum(word[1] <= slot.span[0] for word in words.source)
+    count = round(before / max(1, len(words.source)) * len(words.target))
+    if count == len(words.target):
+        return len(target)
+    return words.target[count - 1][1] if count else 0
+
+
+def _apply(
+    edits: Sequence[Edit], words: WordAttention, target: str, slots: Sequence[Slot]
+) -> Filled:
+    pieces, pairs, at, length = [], [], 0, 0
+    kept: list[tuple[Span, int]] = []  # spans of the translation that stay, and their shift
+    for edit in edits:
+        start, end = max(edit.span[0], at), max(edit.span[1], at)
+        kept.append(((at, start), length - at))
+        pieces.append(target[at:start])
+        length += start - at
+        text = _spaced(edit, "".join(pieces)[-1:], target[end : end + 1])
+        lead = len(text) - len(text.lstrip()) if edit.span[0] == edit.span[1] else 0
+        pieces.append(text)
+        verbatim = (length + lead, length + lead + len(edit.slot.verbatim))
+        pairs.append(WordPair(edit.slot.original, verbatim))
+        length, at = length + len(text), end
+    kept.append(((at, len(target)), length - at))
+    pieces.append(target[at:])
+    pairs += [
+        WordPair(_original(pair.source, slots), (pair.target[0] + shift, pair.target[1] + shift))
+        for pair in words.pairs()
+        for (start, end), shift in kept
+        if start <= pair.target[0] and pair.target[1] <= end
+    ]
+    return Filled("".join(pieces), tuple(sorted(pairs, key=lambda pair: pair.target)))
+
+
+def _spaced(edit: Edit, before: str, after: str) -> str:
+    """A slot's text, with space around it where it is put between words that had none."""
+    text = edit.slot.verbatim
+    if edit.span[0] != edit.span[1]:
+        return text
+    wanted_before, wanted_after = edit.slot.spaced
+    wanted_before |= bool(_WORDLIKE.match(text)) and before[-1:].isalnum()
+    wanted_after = wanted_after and after[:1] not in _CLOSING
+    wanted_after |= bool(_WORDLIKE.match(text[-1:])) and after[:1].isalnum()
+    lead = " " if wanted_before and before and not before[-1:].isspace() else ""
+    tail = " " if wanted_after and after and not after[:1].isspace() else ""
+    return lead + text + tail
+
+
+def _original(span: Span, slots: Sequence[Slot]) -> Span:
+    return original_offset(span[0], slots), original_offset(span[1], slots)

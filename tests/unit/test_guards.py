@@ -1,0 +1,107 @@
+"""What counts as a sign that a translation went wrong, and what the second try asks for."""
+
+from typing import Any
+
+import pytest
+
+from mt.beam_search import Hypothesis, SearchOptions
+from mt.tokenizer import EOS_ID
+from serving.guards import Decoded, first_tries, improved, judge, second_try
+from serving.text_plan import Part, Planner
+from tests.fake_bundle import fake_bundle
+
+BUNDLE = fake_bundle(byte_fallback=True)
+PLANNER = Planner(BUNDLE.tokenizer, BUNDLE.manifest)
+SEARCH = SearchOptions(beam_size=2)
+LONG = "the quick brown fox jumps over the lazy dog in the park"
+
+
+def part_of(text: str) -> Part:
+    [part] = PLANNER.plan(text).parts
+    return part
+
+
+def hypothesis(ids: list[int], finished: bool = True) -> Hypothesis:
+    return Hypothesis(ids, -1.0, -1.0, [-0.1] * (len(ids) + finished), finished)
+
+
+def decoded(text: str, ids: list[int], finished: bool = True, **options: Any) -> Decoded:
+    search = SEARCH.model_copy(update=options)
+    return judge(part_of(text), [hypothesis(ids, finished)], search, BUNDLE.tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("ids", "repeats"),
+    [
+        ([9] * 5, False),
+        ([9] * 6, True),
+        ([9, 10] * 2, False),
+        ([9, 10] * 3, True),
+        ([8, 9, 10, 11] * 3, True),
+        ([9, 10, 11, 9, 10, 12, 9, 10], False),
+        (list(range(5, 35)), False),
+    ],
+)
+def test_loops(ids: list[int], repeats: bool) -> None:
+    assert ("repeats" in decoded("the dog", ids).doubts) is repeats
+
+
+def test_a_source_that_repeats_itself_may_be_repeated() -> None:
+    text = "ha " * 6
+    ids = BUNDLE.tokenizer.encode(text.strip())
+    assert decoded(text.strip(), ids).doubts == ()
+
+
+@pytest.mark.parametrize(("text", "short"), [("the dog", False), (LONG, True)])
+def test_far_too_short(text: str, short: bool) -> None:
+    assert ("short" in decoded(text, [9, 12]).doubts) is short
+
+
+def test_nothing_at_all_is_too_short() -> None:
+    assert decoded("the dog", []).doubts == ("short",)
+
+
+def test_cut_off_at_the_longest_length_unless_the_caller_set_it() -> None:
+    assert decoded("the dog", [9, 12, 13], finished=False).doubts == ("endless",)
+    assert decoded("the dog", [9, 12, 13], finished=False, max_length=3).doubts == ()
+
+
+def test_a_lost_span_is_tried_with_a_stand_in() -> None:
+    one = decoded("the {a} dog", BUNDLE.tokenizer.encode("der Hund"))
+    assert one.doubts == ("lost",)
+    second = second_try(one, SEARCH, PLANNER)
+    assert second is not None
+    assert second.part.reading.text == "the homme dog"  # the bundle translates from French
+    assert second.options == SEARCH.model_copy(update={"attention": True})
+    again = judge(second.part, [hypothesis([9, 12, 13, 14])], second.options, BUNDLE.tokenizer)
+    assert improved([one], {0: again}) == [again]
+
+
+def test_no_second_try_without_doubt() -> None:
+    assert second_try(decoded("the dog", [9, 12]), SEARCH, PLANNER) is None
+
+
+def test_a_loop_gets_no_ngram_twice_and_a_stub_a_least_length() -> None:
+    second = second_try(decoded("the dog", [9] * 9), SEARCH, PLANNER)
+    assert second is not None
+    assert second.options == SEARCH.model_copy(update={"no_repeat_ngram": 3})
+    stub = decoded(LONG, [9])
+    second = second_try(stub, SEARCH, PLANNER)
+    assert second is not None
+    assert second.options.min_length == len(stub.part.src_ids or []) // 2
+    narrow = SEARCH.model_copy(update={"max_length": 4})
+    second = second_try(stub, narrow, PLANNER)
+    assert second is not None
+    assert second.options.min_length == 4
+
+
+def test_the_first_try_stands_where_the_second_is_no_better() -> None:
+    first, second = decoded("the dog", [9] * 9), decoded("the dog", [8] * 9)
+    assert improved([first], {0: second}) == [first]
+    assert improved([first], {}) == [first]
+
+
+def test_only_what_holds_slots_needs_attention() -> None:
+    plans = [PLANNER.plan("the dog.\nthe {a} dog."), PLANNER.plan("?!")]
+    assert [one.options.attention for one in first_tries(plans, SEARCH)] == [False, True]
+    assert all((one.part.src_ids or [])[-1] == EOS_ID for one in first_tries(plans, SEARCH))
