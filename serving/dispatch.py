@@ -14,11 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from mt.search_options import SearchOptions
 from serving.detection import Detection
 from serving.middleware import Facts
-from serving.models import Models, pair
+from serving.models import Models, Preference, pair
 from serving.schemas import Usage
 from serving.service import Service
 from serving.settings import ServeSettings
 from serving.text_checks import check_texts, has_words, search_options
+from serving.text_options import PLAIN, TextOptions
 from serving.translation import Candidate, Translation
 from serving.translator import Translator
 
@@ -32,7 +33,8 @@ Result = TypeVar("Result")
 class Order:
     """What one request wants: texts, of a language or of `AUTO`, in another language.
 
-    asked: keys of `SearchOptions` that differ from the server's own. lenient: a text whose
+    asked: keys of `SearchOptions` that differ from the server's own. preference: among the models
+    of a pair, where none is named. lenient: a text whose
     language is the one wanted, or without letters and digits, comes back as it is; it is an error
     otherwise, unless the language was detected.
     """
@@ -43,6 +45,8 @@ class Order:
     model: str | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     lenient: bool = False
+    preference: Preference | None = None
+    text_options: TextOptions = PLAIN
 
 
 @dataclass(frozen=True)
@@ -76,18 +80,19 @@ async def translate(request: Request, order: Order) -> list[Answer]:
         ClientDisconnect: the client left; the work was cancelled.
         MTError: as `answer`.
     """
-    facts: Facts = request.state.facts
-    return await _unless_disconnected(request, answer(service_of(request), order, facts))
+    service = service_of(request)
+    work = answer(service, service.models, order, request.state.facts)
+    return await unless_disconnected(request, work)
 
 
-async def answer(service: Service, order: Order, facts: Facts) -> list[Answer]:
+async def answer(service: Service, models: Models, order: Order, facts: Facts) -> list[Answer]:
     """One answer for each text, in their order, for whoever asks; `facts` learn of the models.
 
     Raises:
         MTError: as `Translator.translate_async`, and UnknownModelError.
     """
-    spoken = await _languages(service, order)
-    groups = _groups(service.models, order, spoken)
+    spoken = await _languages(service, models, order)
+    groups = _groups(models, order, spoken)
     _note(facts, groups)
     check_texts(order.texts, service.settings.limits)
     options = requested_options(order.asked, service.settings)
@@ -119,11 +124,24 @@ def unchanged(text: str) -> Translation:
     return Translation(text, (Candidate(text, 0.0),), (), source_tokens=0, output_tokens=0)
 
 
-async def _languages(service: Service, order: Order) -> list[Detection]:
+async def language_of(service: Service, models: Models, text: str, order: Order) -> str:
+    """The language of a text: the order's, or as it is detected.
+
+    Raises:
+        UnknownModelError: nothing is translated into the language wanted.
+    """
+    if order.source.lower() != AUTO:
+        return order.source
+    sources = models.sources_of(order.target, order.model)
+    found = await asyncio.to_thread(_language, service, text, sources, order.target)
+    return found.language
+
+
+async def _languages(service: Service, models: Models, order: Order) -> list[Detection]:
     """Of each text."""
     if order.source.lower() != AUTO:
         return [Detection(order.source, 1.0)] * len(order.texts)
-    sources = service.models.sources_of(order.target, order.model)
+    sources = models.sources_of(order.target, order.model)
     check_texts(order.texts, service.settings.limits)  # before any of them costs time
     return await asyncio.to_thread(
         lambda: [_language(service, text, sources, order.target) for text in order.texts]
@@ -145,9 +163,13 @@ def _groups(models: Models, order: Order, spoken: Sequence[Detection]) -> list[_
         if _stays(text, language, order):
             continue
         if language not in groups:
-            groups[language] = _Group(models.choose(language, order.target, order.model), [])
+            groups[language] = _Group(_chosen(models, language, order), [])
         groups[language].places.append(place)
     return list(groups.values())
+
+
+def _chosen(models: Models, language: str, order: Order) -> Translator:
+    return models.choose(language, order.target, order.model, order.preference)
 
 
 def _stays(text: str, language: str, order: Order) -> bool:
@@ -169,7 +191,9 @@ async def _translate(
 ) -> list[Translation]:
     texts = [order.texts[place] for place in group.places]
     deadline_s = service.settings.limits.deadline_s
-    translations = await group.translator.translate_async(texts, options, deadline_s)
+    translations = await group.translator.translate_async(
+        texts, options, deadline_s, order.text_options
+    )
     manifest = group.translator.manifest
     service.metrics.translated(manifest.name, pair(manifest), usage(texts, translations))
     return translations
@@ -195,8 +219,12 @@ async def _all(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _unless_disconnected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of `work`, which is cancelled where the client leaves first."""
+async def unless_disconnected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, which is cancelled where the client leaves first.
+
+    Raises:
+        ClientDisconnect: it left.
+    """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(request.receive())  # the body is read: only a disconnect comes
     try:

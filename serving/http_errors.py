@@ -54,10 +54,10 @@ INVALID = Kind(422, "invalid", "The request does not fit the schema")
 BROKEN_JSON = Kind(400, "broken-json", "The body is not JSON")
 INTERNAL = Kind(500, "internal", "Something failed on our side")
 
-HTTP_DETAILS = {
-    400: "the body must be one JSON value in UTF-8",
-    404: "no such address; GET /docs lists them",
-    405: "this address does not take that method; see the Allow header",
+HTTP_DETAILS = {  # what the framework says, and what helps
+    "There was an error parsing the body": "the body must be one JSON value in UTF-8",
+    "Not Found": "no such address; GET /docs lists them",
+    "Method Not Allowed": "this address does not take that method; see the Allow header",
 }
 
 
@@ -99,7 +99,7 @@ def from_http_error(
     phrase = HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     kind = BROKEN_JSON if error.status_code == BROKEN_JSON.status else kind
-    detail = HTTP_DETAILS.get(error.status_code, error.detail)
+    detail = HTTP_DETAILS.get(error.detail, error.detail)
     return write(kind, detail, request_id, headers=error.headers)
 
 

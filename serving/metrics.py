@@ -68,6 +68,12 @@ class Metrics:
         self.source_chars.labels(model, pair).inc(usage.characters)
         self.output_tokens.labels(model, pair).inc(usage.output_tokens)
 
+    @property
+    def characters(self) -> int:
+        """How many were translated since the start."""
+        samples = [sample for metric in self.source_chars.collect() for sample in metric.samples]
+        return int(sum(one.value for one in samples if one.name.endswith("_total")))
+
     def text(self) -> bytes:
         """Everything in the Prometheus text format."""
         return generate_latest(self.registry)

@@ -65,7 +65,7 @@ class Observe:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
-            log.event("bug", request_id=facts.request_id, **_where(error))
+            log.event("bug", request_id=facts.request_id, **where(error))
             if facts.status == CLIENT_LEFT:  # nothing was answered yet
                 answer = http_errors.from_bug(facts.request_id, facts.write_error)
                 await answer(scope, receive, send)
@@ -175,7 +175,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def _where(error: Exception) -> dict[str, object]:
+def where(error: Exception) -> dict[str, object]:
     """Type and place of an exception, without its message, which may quote the text."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from mt import bundle
 from mt.bundle import Manifest
@@ -10,6 +10,7 @@ from mt.errors import BundleError, ConfigError, MTError, UnknownModelError
 from serving.settings import EngineSettings, ServeSettings
 from serving.translator import Translator
 
+Preference = Literal["quality", "speed"]
 MAX_LISTED = 20  # in an error message; GET /v1/models has them all
 
 
@@ -50,8 +51,16 @@ class Models:
         """Facts of every model, in order of preference."""
         return [translator.manifest for translator in self.translators]
 
-    def choose(self, source: str, target: str, name: str | None = None) -> Translator:
+    def choose(
+        self,
+        source: str,
+        target: str,
+        name: str | None = None,
+        preference: Preference | None = None,
+    ) -> Translator:
         """The translator of a pair; languages are compared without regard to case.
+
+        `preference` chooses among those of the pair where no name is given, else it is the first.
 
         Raises:
             UnknownModelError: no such pair, or no such model of it; says which there are.
@@ -61,6 +70,8 @@ class Models:
         if not of_pair:
             offered = dict.fromkeys(pair(manifest) for manifest in self.manifests)
             raise UnknownModelError(f"no model of this language pair, only {_listed(offered)}")
+        if name is None and preference is not None:
+            return min(of_pair, key=lambda one: _cost(one.manifest, preference))
         for translator in of_pair:
             if name in (None, translator.manifest.name):
                 return translator
@@ -110,6 +121,12 @@ def check(settings: ServeSettings) -> list[Manifest]:
     _for_each_bundle(settings, lambda path, _: manifests.append(bundle.open(path).manifest))
     _refuse_same_names(manifests)
     return manifests
+
+
+def _cost(manifest: Manifest, preference: Preference) -> tuple[bool, int]:
+    """The less, the better: quality is a large Transformer, speed a small model of another kind."""
+    transformer, size = manifest.family == "transformer", manifest.parameters
+    return (not transformer, -size) if preference == "quality" else (transformer, size)
 
 
 def pair(manifest: Manifest) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from mt import log
 from mt.errors import UnavailableError
 from serving.detection import Detector
+from serving.document_store import DocumentStore
 from serving.metrics import Metrics
 from serving.models import Models
 from serving.settings import ServeSettings
@@ -21,6 +22,9 @@ class Service:
         self.metrics = Metrics(lambda: self._models)
         self.in_flight = 0  # HTTP requests, probes included
         self.draining = False
+        self.documents = DocumentStore(settings.documents.folder, settings.documents.keep_s)
+        self.jobs: set[asyncio.Task[None]] = set()  # documents under way
+        self.turn = asyncio.Semaphore(settings.documents.parallel)
         self._open_models = open_models
         self._models: Models | None = None
 
@@ -33,6 +37,7 @@ class Service:
             yield
         finally:
             await self.abandon()
+            self.documents.close()
 
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""
@@ -41,6 +46,8 @@ class Service:
     async def abandon(self) -> None:
         """Close the models now; what is being translated is answered with 503."""
         self.drain()
+        for job in self.jobs:
+            job.cancel()
         if self._models is not None:
             await asyncio.to_thread(self._models.close)
 

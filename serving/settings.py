@@ -9,7 +9,7 @@ from pydantic import Field
 from mt.config import Strict, load_yaml
 from mt.search_options import SearchOptions
 
-DialectName = Literal["libretranslate"]
+DialectName = Literal["libretranslate", "deepl"]
 
 
 class EngineSettings(Strict):
@@ -71,6 +71,20 @@ class BundleSettings(Strict):
     )
 
 
+class DocumentSettings(Strict):
+    """Whole files, which dialects translate."""
+
+    folder: str | None = Field(
+        None,
+        description="where translated files wait for their download; replicas on several machines "
+        "need one they share. Unset: a private one among the temporary files",
+    )
+    keep_s: float = Field(3600.0, gt=0, description="seconds until a file is forgotten")
+    deadline_s: float = Field(900.0, gt=0, description="seconds that one file may take")
+    parallel: int = Field(2, ge=1, description="files translated at the same time")
+    max_waiting: int = Field(16, ge=1, description="files waiting or under way")
+
+
 class ServeSettings(Strict):
     """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
 
@@ -83,8 +97,9 @@ class ServeSettings(Strict):
         default_factory=SearchOptions, description="what a request gets that does not say"
     )
     dialects: tuple[DialectName, ...] = Field(
-        ("libretranslate",), description="other services whose clients are answered too"
+        ("libretranslate", "deepl"), description="other services whose clients are answered too"
     )
+    documents: DocumentSettings = Field(default_factory=DocumentSettings)
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     drain_timeout_s: float = Field(
         35.0, gt=0, description="seconds that stopping waits for answers under way"

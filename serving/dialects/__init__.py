@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
-from serving.dialects import libretranslate
+from serving.dialects import deepl, libretranslate
 from serving.dialects.dialect import Dialect
 from serving.settings import DialectName
 
-DIALECTS: Mapping[DialectName, Dialect] = {"libretranslate": libretranslate.DIALECT}
+DIALECTS: Mapping[DialectName, Dialect] = {
+    "libretranslate": libretranslate.DIALECT,
+    "deepl": deepl.DIALECT,
+}
 
 
 def chosen(names: Iterable[DialectName]) -> list[Dialect]:

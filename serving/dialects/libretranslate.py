@@ -4,6 +4,8 @@ Written from its public description. Without keys configured, any `api_key` is a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -11,11 +13,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
 
 from mt.errors import InputError
-from serving import dispatch, language_codes, language_names
+from serving import dispatch, documents, language_codes, language_names
 from serving.detection import Detection
 from serving.dialects.dialect import Dialect
+from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_body, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.http_errors import Kind
@@ -24,14 +28,14 @@ from serving.schemas import FieldError, Status, Texts
 from serving.service import Service
 from serving.text_checks import check_texts
 
-OK_ELSEWHERE = {404: 400, 422: 400}  # what its clients know of: 400, 403, 429 and 500
+BAD_REQUESTS = frozenset({"input", "invalid", "unknown-model"})  # its clients know no finer ones
 LEAST_CONFIDENCE = 1  # percent; what is less likely is not listed
 FRONTEND_TIMEOUT_MS = 500  # from the last key to the request, in its own page
 
 Item = TypeVar("Item")
-PATHS = frozenset(
-    {"/translate", "/detect", "/languages", "/frontend/settings", "/suggest", "/health", "/spec"}
-)
+PATHS = {"/translate", "/detect", "/languages", "/frontend/settings", "/translate_file"}
+PATHS |= {"/suggest", "/health", "/spec"}
+FILES = "/download_file/"
 
 router = APIRouter(tags=["LibreTranslate"])
 
@@ -64,6 +68,20 @@ class DetectParameters(Lenient):
 
     q: str = Field(min_length=1)
     api_key: str | None = None
+
+
+class FileParameters(Lenient):
+    """Of /translate_file, beside its `file`."""
+
+    source: str = Field(min_length=1, description="a code of /languages, or `auto`")
+    target: str = Field(min_length=1, description="a code of /languages")
+    api_key: str | None = None
+
+
+class TranslatedFile(Shape):
+    """Where the translated file is."""
+
+    translated_file_url: str
 
 
 class Detected(Shape):
@@ -118,7 +136,7 @@ class Frontend(Shape):
 async def translate(request: Request) -> Translated:
     """Translate a text, or a list; each of a list may be in another language."""
     values = await read(request)
-    order = _order(parse(TranslateParameters, values), service_of(request))
+    order = _text_order(parse(TranslateParameters, values), service_of(request))
     answers = await dispatch.translate(request, order)
     many = isinstance(values["q"], list)
     return Translated(
@@ -161,10 +179,39 @@ async def frontend_settings(request: Request) -> Frontend:
     first = service.models.manifests[0]
     return Frontend(
         char_limit=service.settings.limits.max_text_chars,
-        files_translation=False,
+        files_translation=True,
         language={"source": _named(first.source_language), "target": _named(first.target_language)},
-        supported_files_format=[],
+        supported_files_format=list(documents.FORMATS),
     )
+
+
+@router.post("/translate_file", openapi_extra=openapi_body(FileParameters, files=True))
+async def translate_file(request: Request) -> TranslatedFile:
+    """Translate a file; it can be fetched for a while."""
+    values = await read(request)
+    service = service_of(request)
+    models = service.models
+    order = _order(parse(FileParameters, values), models)
+    file = uploaded(values)
+    work = documents.translate(service, models, file.text, order, request.state.facts)
+    translated = await dispatch.unless_disconnected(request, work)
+    document = service.documents.add(
+        f"{Path(file.name).stem}_{order.target}{Path(file.name).suffix}"
+    )
+    service.documents.finish(document, translated.encode())
+    url = request.url_for("download_file", name=f"{document.document_id}{Path(file.name).suffix}")
+    return TranslatedFile(translated_file_url=str(url))
+
+
+@router.get("/download_file/{name}", response_class=Response)
+async def download_file(name: str, request: Request) -> Response:
+    """A translated file."""
+    store = service_of(request).documents
+    document = store.find(Path(name).stem)
+    content = store.read(document) if document and not document.key else None
+    if document is None or content is None:
+        raise HTTPException(404, "no such file; it is kept for a while only")
+    return download(document.name, content)
 
 
 @router.post("/suggest", response_class=Response, responses={403: {"description": "always"}})
@@ -194,32 +241,39 @@ def write_error(
 ) -> Response:
     """An error as its clients read it; they wait where the text begins with "Slowdown:"."""
     text = f"Slowdown: {detail}" if kind.status == 429 else detail
-    return JSONResponse(
-        {"error": text}, OK_ELSEWHERE.get(kind.status, kind.status), headers=headers
-    )
+    status = 400 if kind.slug in BAD_REQUESTS else kind.status
+    return JSONResponse({"error": text}, status, headers=headers)
 
 
 DIALECT = Dialect(
     router=router,
-    owns=PATHS.__contains__,
+    owns=lambda path: path in PATHS or path.startswith(FILES),
     write_error=write_error,
-    parameters=(TranslateParameters, DetectParameters),
+    parameters=(TranslateParameters, DetectParameters, FileParameters),
     open_to_browsers=True,
 )
 
 
-def _order(parameters: TranslateParameters, service: Service) -> Order:
-    models, most = service.models, service.settings.limits.max_n_best - 1
+def _text_order(parameters: TranslateParameters, service: Service) -> Order:
+    most = service.settings.limits.max_n_best - 1
     if parameters.format == "html":
         raise InputError("format: html is not offered on this server; send text")
     if parameters.alternatives > most:
         raise InputError(f"alternatives: at most {most}")
+    return replace(
+        _order(parameters, service.models),
+        texts=parameters.q,
+        asked={"n_best": parameters.alternatives + 1} if parameters.alternatives else {},
+    )
+
+
+def _order(parameters: TranslateParameters | FileParameters, models: Models) -> Order:
+    """Languages, without any text yet."""
     auto = parameters.source.lower() == AUTO
     return Order(
-        texts=parameters.q,
+        texts=(),
         source=AUTO if auto else _known("source", parameters.source, models),
         target=_known("target", parameters.target, models),
-        asked={"n_best": parameters.alternatives + 1} if parameters.alternatives else {},
         lenient=True,
     )
 

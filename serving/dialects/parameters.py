@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -14,6 +16,14 @@ from mt.errors import InputError
 Parameters = TypeVar("Parameters", bound=BaseModel)
 PLAIN = ("application/json", "application/x-www-form-urlencoded")
 FILE = ("multipart/form-data",)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file of a form."""
+
+    name: str
+    content: bytes
 
 
 class Lenient(BaseModel):
@@ -31,14 +41,11 @@ async def read(request: Request, repeatable: Collection[str] = ()) -> dict[str, 
     body = await request.body()
     if _media_type(request) == "application/json":
         return _object(body)
-    try:
-        form = await request.form()
-    except HTTPException:
-        raise InputError("the body is not the form that its Content-Type says") from None
-    found: dict[str, Any] = {**request.query_params, **form}
+    given = [*request.query_params.multi_items(), *await _form(request)]
+    found: dict[str, Any] = dict(given)
     for name in repeatable:
-        if given := [*request.query_params.getlist(name), *form.getlist(name)]:
-            found[name] = given
+        if values := [value for one, value in given if one == name]:
+            found[name] = values
     return found
 
 
@@ -58,6 +65,20 @@ def openapi_body(model: type[BaseModel], *, files: bool = False) -> dict[str, An
     """What OpenAPI says of a route that reads its parameters here."""
     schema = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
     return {"requestBody": {"content": dict.fromkeys(FILE if files else PLAIN, schema)}}
+
+
+async def _form(request: Request) -> list[tuple[str, str | Upload]]:
+    """Fields in their order; files are in memory, where the body was already."""
+    try:
+        async with request.form() as form:
+            return [
+                (name, Upload(value.filename or "", await value.read()))
+                if isinstance(value, UploadFile)
+                else (name, value)
+                for name, value in form.multi_items()
+            ]
+    except HTTPException:
+        raise InputError("the body is not the form that its Content-Type says") from None
 
 
 def _media_type(request: Request) -> str:

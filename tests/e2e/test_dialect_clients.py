@@ -1,11 +1,15 @@
 """The unmodified clients of other services against this server, as a process on loopback."""
 
+import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 
+import deepl
 import pytest
-from deep_translator import LibreTranslator
+from deep_translator import DeeplTranslator, LibreTranslator
+from deepl.api_data import ModelType
 from libretranslatepy import LibreTranslateAPI
 
 from tests.app_client import SENTENCE
@@ -62,3 +66,110 @@ def test_deep_translator_as_libretranslate(server: Server, tmp_path: Path) -> No
     file = tmp_path / "letter.txt"
     file.write_text(f"{SENTENCE}\n\n{SENTENCE}", encoding="utf-8")
     assert translator.translate_file(str(file)) == file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=["", "/deepl/"])
+def deepl_client(server: Server, request: pytest.FixtureRequest) -> Iterator[deepl.DeepLClient]:
+    client = deepl.DeepLClient("any key", server_url=server.url + request.param)
+    yield client
+    client.close()  # type: ignore[no-untyped-call]
+
+
+def test_deepl_translates(deepl_client: deepl.DeepLClient) -> None:
+    found = deepl_client.translate_text(SENTENCE, source_lang="FR", target_lang="EN-US")
+    assert isinstance(found, deepl.TextResult)
+    assert (found.text, found.detected_source_lang) == (SENTENCE, "FR")
+    assert found.billed_characters == len(SENTENCE)
+
+
+def test_deepl_translates_a_list_and_detects(deepl_client: deepl.DeepLClient) -> None:
+    english = "Jane visits Africa in September."
+    found = deepl_client.translate_text([SENTENCE, english], target_lang="EN-GB")
+    assert isinstance(found, list)
+    assert [one.text for one in found] == [SENTENCE, english]
+    assert [one.detected_source_lang for one in found] == ["FR", "EN"]
+
+
+def test_deepl_options(deepl_client: deepl.DeepLClient) -> None:
+    found = deepl_client.translate_text(
+        SENTENCE,
+        target_lang="EN-GB",
+        context="A letter.",
+        split_sentences=deepl.SplitSentences.NO_NEWLINES,
+        preserve_formatting=True,
+        formality=deepl.Formality.PREFER_MORE,
+        model_type=ModelType.PREFER_QUALITY_OPTIMIZED,
+    )
+    assert isinstance(found, deepl.TextResult)
+    assert (found.text, found.model_type_used) == (SENTENCE, "quality_optimized")
+
+
+def test_deepl_lists_languages(deepl_client: deepl.DeepLClient) -> None:
+    sources = deepl_client.get_source_languages()
+    assert [(one.code, one.name) for one in sources] == [("FR", "French"), ("EN", "English")]
+    targets = deepl_client.get_target_languages()
+    assert [one.code for one in targets] == ["EN-GB", "EN-US", "FR"]
+    assert not any(one.supports_formality for one in targets)
+
+
+def test_deepl_usage(deepl_client: deepl.DeepLClient) -> None:
+    character = deepl_client.get_usage().character
+    assert character.valid
+    assert not character.limit_reached
+
+
+@pytest.mark.parametrize("deepl_client", ["/deepl/"], indirect=True)  # it waits 5 s
+def test_deepl_translates_a_document(deepl_client: deepl.DeepLClient, tmp_path: Path) -> None:
+    text = f"{SENTENCE}\n\n  {SENTENCE}\r\n"
+    given, translated = tmp_path / "letter.txt", tmp_path / "translated.txt"
+    given.write_bytes(text.encode())
+    status = deepl_client.translate_document_from_filepath(given, translated, target_lang="EN-GB")
+    assert (status.done, status.billed_characters) == (True, len(text))
+    assert translated.read_bytes() == text.encode()
+
+
+def test_deepl_fetches_a_document_once(deepl_client: deepl.DeepLClient) -> None:
+    handle = deepl_client.translate_document_upload(
+        SENTENCE, filename="letter.txt", source_lang="FR", target_lang="EN-US"
+    )
+    while not deepl_client.translate_document_get_status(handle).done:
+        time.sleep(0.05)
+    fetched = deepl_client.translate_document_download(handle)
+    assert fetched is not None
+    assert fetched.content.decode() == SENTENCE
+    with pytest.raises(deepl.DeepLException, match="Not found"):
+        deepl_client.translate_document_download(handle)
+
+
+@pytest.mark.parametrize("deepl_client", ["/deepl/"], indirect=True)  # it waits 5 s
+def test_deepl_learns_what_was_wrong_with_a_document(deepl_client: deepl.DeepLClient) -> None:
+    with pytest.raises(deepl.DeepLException, match="only those whose names end in"):
+        deepl_client.translate_document_upload(b"", filename="x.docx", target_lang="EN-GB")
+    with pytest.raises(deepl.DocumentTranslationException, match="control character"):
+        deepl_client.translate_document(b"\0", io.BytesIO(), filename="x.txt", target_lang="EN-GB")
+
+
+def test_deepl_glossaries_are_none(deepl_client: deepl.DeepLClient) -> None:
+    assert deepl_client.get_glossary_languages() == []
+    assert deepl_client.list_glossaries() == []
+    assert deepl_client.list_multilingual_glossaries() == []
+    with pytest.raises(deepl.DeepLException, match="glossaries are not kept"):
+        deepl_client.create_glossary("g", "FR", "EN", {"chat": "cat"})
+    with pytest.raises(deepl.GlossaryNotFoundException):
+        deepl_client.get_glossary("none")
+
+
+def test_deepl_reads_errors(deepl_client: deepl.DeepLClient) -> None:
+    with pytest.raises(deepl.DeepLException, match="Value for 'target_lang' not supported"):
+        deepl_client.translate_text(SENTENCE, target_lang="XX")
+    with pytest.raises(deepl.DeepLException, match="prefer_more is taken"):
+        deepl_client.translate_text(SENTENCE, target_lang="EN-GB", formality="more")
+    with pytest.raises(deepl.DeepLException, match="131072 bytes"):
+        deepl_client.translate_text("a" * 140_000, target_lang="EN-GB")
+
+
+def test_deep_translator_as_deepl(server: Server) -> None:
+    translator = DeeplTranslator(source="fr", target="en", api_key="any key")
+    translator._base_url = f"{server.url}/v2/"  # it offers no other way to another host
+    assert translator.translate(SENTENCE) == SENTENCE
+    assert translator.translate_batch([SENTENCE, "Jane & Jane?"]) == [SENTENCE, "Jane & Jane?"]

@@ -132,7 +132,7 @@ def test_settings_of_a_page(client: AppClient) -> None:
     assert client.get("/frontend/settings").json() == {
         "apiKeys": False,
         "charLimit": 200,
-        "filesTranslation": False,
+        "filesTranslation": True,
         "frontendTimeout": 500,
         "keyRequired": False,
         "language": {
@@ -140,7 +140,7 @@ def test_settings_of_a_page(client: AppClient) -> None:
             "target": {"code": "en", "name": "English"},
         },
         "suggestions": False,
-        "supportedFilesFormat": [],
+        "supportedFilesFormat": [".txt"],
     }
 
 
