@@ -1,0 +1,31 @@
+"""The application on a loopback socket of this process, so that a test can hold its model."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from serving.app import create_app
+from serving.embedded import bind
+from serving.models import Models
+from serving.translator import Translator
+from tests.app_client import settings_with
+
+
+@contextmanager
+def on_loopback(translator: Translator) -> Iterator[str]:
+    """Its address."""
+    app = create_app(lambda: Models([translator]), settings_with())
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    with bind("127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
