@@ -8,8 +8,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import deepl
 import httpx
 import pytest
+from libretranslatepy import LibreTranslateAPI
 
 from tests.app_client import SENTENCE, problem_of
 from tests.echo_bundle import write_echo_bundle
@@ -27,6 +29,7 @@ def test_two_models_behind_one_address(tmp_path: Path) -> None:
     with Server(*bundles, "--ray", port=free_port(), env=env) as server:
         _answers(server)
         _refuses(server)
+        _answers_clients_of_others(server)
         _is_alone_on_its_port(server, bundles[0])
         started = processes_with(str(private))
         assert len(started) > 1
@@ -56,6 +59,23 @@ def _refuses(server: Server) -> None:
     problem_of(server.translate(text="a\0"), 422)
     too_large = httpx.post(f"{server.url}/v1/translate", content=b" " * 2_000_000, timeout=60)
     problem_of(too_large, 413)
+
+
+def _answers_clients_of_others(server: Server) -> None:
+    assert LibreTranslateAPI(server.url).translate(SENTENCE, "auto", "en") == SENTENCE
+    client = deepl.DeepLClient("any key", server_url=f"{server.url}/deepl/")
+    found = client.translate_text([SENTENCE], target_lang="EN-GB")
+    assert isinstance(found, list)
+    assert found[0].text == SENTENCE
+    assert [one.code for one in client.get_target_languages()] == ["EN-GB", "EN-US"]
+    handle = client.translate_document_upload(SENTENCE, filename="a.txt", target_lang="EN-GB")
+    assert client.translate_document_wait_until_done(handle).done
+    fetched = client.translate_document_download(handle)
+    assert fetched is not None
+    assert fetched.content.decode() == SENTENCE
+    with pytest.raises(deepl.DeepLException, match="text: "):
+        client.translate_text([], target_lang="EN-GB")
+    client.close()  # type: ignore[no-untyped-call]
 
 
 def _is_alone_on_its_port(server: Server, bundle: str) -> None:
