@@ -65,6 +65,13 @@ class DeepLLanguage(BaseModel):
     supports_formality: bool | None = Field(None, description="of languages translated into")
 
 
+class DeepLError(BaseModel):
+    """What went wrong, twice in words."""
+
+    message: str
+    detail: str
+
+
 class DeepLUsage(BaseModel):
     """Characters translated since this process started; there is no limit."""
 
@@ -152,15 +159,15 @@ def write_error(
 ) -> Response:
     """An error as its clients read it: both keys must be text."""
     status = 400 if kind.slug in BAD_REQUESTS else kind.status
-    body = {"message": HTTPStatus(status).phrase, "detail": detail}
-    return JSONResponse(body, status, headers=headers)
+    body = DeepLError(message=HTTPStatus(status).phrase, detail=detail)
+    return JSONResponse(body.model_dump(), status, headers=headers)
 
 
 def _both_places() -> APIRouter:
     """The routes at the root and under /deepl."""
     both = APIRouter()
     for routes in (router, deepl_documents.router):
-        both.include_router(routes, tags=["DeepL"])
+        both.include_router(routes, tags=["DeepL"], responses={"4XX": {"model": DeepLError}})
         both.include_router(routes, prefix="/deepl", include_in_schema=False)
     return both
 

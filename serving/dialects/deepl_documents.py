@@ -11,7 +11,7 @@ from mt.errors import InputError
 from serving import documents
 from serving.dialects.deepl_parameters import DeepLDocumentParameters, order
 from serving.dialects.files import download, uploaded
-from serving.dialects.parameters import Lenient, openapi_body, parse, read
+from serving.dialects.parameters import Lenient, openapi_file, parse, read
 from serving.dispatch import service_of
 from serving.document_store import Document
 
@@ -42,7 +42,7 @@ class KeyParameters(Lenient):
     document_key: str = ""
 
 
-@router.post("/v2/document", openapi_extra=openapi_body(DeepLDocumentParameters, files=True))
+@router.post("/v2/document", openapi_extra=openapi_file(DeepLDocumentParameters))
 async def upload(request: Request) -> DeepLDocument:
     """Take a file; it is translated in the background."""
     values = await read(request)

@@ -20,7 +20,7 @@ from serving import dispatch, documents, language_codes, language_names
 from serving.detection import Detection
 from serving.dialects.dialect import Dialect
 from serving.dialects.files import download, uploaded
-from serving.dialects.parameters import Lenient, openapi_body, parse, read
+from serving.dialects.parameters import Lenient, openapi_body, openapi_file, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.http_errors import Kind
 from serving.models import Models
@@ -37,13 +37,20 @@ PATHS = {"/translate", "/detect", "/languages", "/frontend/settings", "/translat
 PATHS |= {"/suggest", "/health", "/spec"}
 FILES = "/download_file/"
 
-router = APIRouter(tags=["LibreTranslate"])
-
 
 class Shape(BaseModel):
     """Base of its answers, whose keys are written in camel case."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class ErrorBody(Shape):
+    """What went wrong; it begins with "Slowdown:" where the client should wait."""
+
+    error: str
+
+
+router = APIRouter(tags=["LibreTranslate"], responses={"4XX": {"model": ErrorBody}})
 
 
 def _not_empty(value: object) -> object:
@@ -185,7 +192,7 @@ async def frontend_settings(request: Request) -> Frontend:
     )
 
 
-@router.post("/translate_file", openapi_extra=openapi_body(FileParameters, files=True))
+@router.post("/translate_file", openapi_extra=openapi_file(FileParameters))
 async def translate_file(request: Request) -> TranslatedFile:
     """Translate a file; it can be fetched for a while."""
     values = await read(request)

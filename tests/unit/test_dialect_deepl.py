@@ -331,6 +331,10 @@ def test_openapi_describes_it_once(client: AppClient) -> None:
     assert not any(path.startswith("/deepl") for path in document["paths"])
     assert document["paths"]["/v2/translate"].keys() == {"post"}
     assert "DeepLTranslateParameters" in document["components"]["schemas"]
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    ours_alone = [one for one in operations if one.get("tags") == ["DeepL"]]
+    assert all(one["responses"].keys() >= {"200", "4XX"} for one in ours_alone)
+    assert not any("422" in one["responses"] for one in ours_alone)
 
 
 def test_before_the_models_are_open() -> None:

@@ -153,6 +153,10 @@ def test_openapi_describes_the_parameters(client: AppClient) -> None:
     document = client.get("/openapi.json").json()
     described = document["paths"]["/translate"]["post"]
     assert described["tags"] == ["LibreTranslate"]
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    ours_alone = [one for one in operations if one.get("tags") == ["LibreTranslate"]]
+    assert all(one["responses"].keys() >= {"200", "4XX"} for one in ours_alone)
+    assert not any("422" in one["responses"] for one in ours_alone)
     assert described["requestBody"]["content"].keys() == {
         "application/json",
         "application/x-www-form-urlencoded",
