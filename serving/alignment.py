@@ -41,6 +41,27 @@ class WordAttention:
         found = zip(self.target, best, most, strict=True)
         return tuple(WordPair(self.source[at], word) for word, at, weight in found if weight > 0)
 
+    @classmethod
+    def of_copy(cls, text: str) -> "WordAttention":
+        """Of a text and itself."""
+        words = tuple(_words(text))
+        return cls(words, words, np.eye(len(words), dtype=np.float32))
+
+
+def joined(parts: Sequence[tuple[WordAttention, int, int]]) -> WordAttention:
+    """Attention within parts of a text, each with its start in the text and in the translation."""
+    heights, widths = [len(one.target) for one, *_ in parts], [len(one.source) for one, *_ in parts]
+    mass = np.zeros((sum(heights), sum(widths)), np.float32)
+    row = column = 0
+    for (one, *_), height, width in zip(parts, heights, widths, strict=True):
+        mass[row : row + height, column : column + width] = one.mass
+        row, column = row + height, column + width
+    return WordAttention(
+        tuple((a + at, b + at) for one, at, _ in parts for a, b in one.source),
+        tuple((a + at, b + at) for one, _, at in parts for a, b in one.target),
+        mass,
+    )
+
 
 def word_attention(
     source: str,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from mt.beam_search import Hypothesis
 from mt.tokenizer import SPECIAL_IDS, Span, Tokenizer
-from serving.alignment import WordPair, word_attention
+from serving.alignment import word_attention
 from serving.guards import MEANING, Decoded
 from serving.protected_spans import locate
 from serving.segmenter import gaps
@@ -77,13 +77,13 @@ def _hypothesis(
 ) -> SentenceHypothesis:
     spelt = [at for at, piece_id in enumerate(found.ids) if piece_id not in SPECIAL_IDS]
     text, spans = written([found.ids[at] for at in spelt], tokenizer)
-    alignment: tuple[WordPair, ...] = ()
+    words = None
     if part.reading.slots or found.attention is not None:
         attention = None if found.attention is None else found.attention[spelt]
         words = word_attention(part.reading.text, source_spans, text, spans, attention)
         kept = [slot.protected for slot in part.reading.slots if not slot.replaced]
         filled = fill(part.reading, words, text, locate(kept, part.segment.sentence, text))
-        text, alignment = filled.text, filled.alignment
+        text, words = filled.text, filled.words
     return SentenceHypothesis(
         text=text,
         score=found.score,
@@ -91,7 +91,7 @@ def _hypothesis(
         pieces=tuple(tokenizer.pieces(found.ids)),
         token_log_probs=tuple(found.token_log_probs),
         finished=found.finished,
-        alignment=alignment,
+        words=words,
     )
 
 

@@ -1,13 +1,13 @@
 """Signs that a translation went wrong, and the stricter search that a second try gets."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from mt.beam_search import Hypothesis, SearchOptions
 from mt.tokenizer import Tokenizer
 from serving.protected_spans import locate
-from serving.text_plan import Part, Planner, TextPlan
+from serving.text_plan import Part, Planner
 
 Doubt = Literal["lost", "repeats", "short", "endless"]
 MEANING: dict[Doubt, str] = {
@@ -38,11 +38,10 @@ class Decoded:
     doubts: tuple[Doubt, ...]
 
 
-def first_tries(plans: Sequence[TextPlan], options: SearchOptions) -> list[Try]:
-    """Every part to translate; with attention where there is something to put back."""
-    parts = [part for text_plan in plans for part in text_plan.translated]
+def first_tries(parts: Iterable[Part], options: SearchOptions) -> list[Try]:
+    """A try of every part; with attention where there is something to put back."""
     pointing = options.model_copy(update={"attention": True})
-    return [Try(part, pointing if part.reading.slots else options) for part in parts]
+    return [Try(part, pointing if _needs_attention(part) else options) for part in parts]
 
 
 def judge(
@@ -86,6 +85,10 @@ def improved(firsts: Sequence[Decoded], seconds: Mapping[int, Decoded]) -> list[
         min((first, seconds.get(i, first)), key=lambda one: len(one.doubts))
         for i, first in enumerate(firsts)
     ]
+
+
+def _needs_attention(part: Part) -> bool:
+    return part.aligned or bool(part.reading.slots)
 
 
 def _least(source_tokens: int) -> float:

@@ -66,14 +66,15 @@ _BETWEEN = re.compile(r"[^\w\s.!?]{0,2} ?")
 _TOUCHING: tuple[Kind, ...] = ("tag", "placeholder", "symbol", "code")
 
 
-def find(text: str, terms: Sequence[str] = (), given: Iterable[Span] = ()) -> list[ProtectedSpan]:
+def find(
+    text: str, terms: Sequence[str] = (), given: Iterable[ProtectedSpan] = ()
+) -> list[ProtectedSpan]:
     """All protected spans in their order, none over another; `terms` where they stand alone.
 
     `given` spans win over what they overlap, terms over patterns. Placeholders with only a mark
     or a space between them are one span, since they stay together.
     """
-    spans = [ProtectedSpan(start, end, "term") for start, end in given if start < end]
-    spans = _add(spans, _terms(text, terms))
+    spans = _add(sorted(given), _terms(text, terms))
     spans = _add(spans, _patterns(text))
     return _merged(spans, text)
 

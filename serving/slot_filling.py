@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mt.tokenizer import Span
-from serving.alignment import WordAttention, WordPair
+from serving.alignment import WordAttention
 from serving.protected_spans import Located
 from serving.stand_ins import Reading, Slot, original_offset
 
@@ -27,10 +27,10 @@ class Edit:
 
 @dataclass(frozen=True)
 class Filled:
-    """A translation with its slots filled; alignment: with the sentence, slots whole."""
+    """A translation with its slots filled; words: of the sentence and of it, a slot is one."""
 
     text: str
-    alignment: tuple[WordPair, ...]
+    words: WordAttention
 
 
 def fill(
@@ -155,43 +155,58 @@ def _proportional(slot: Slot, words: WordAttention, target: str) -> int:
 def _apply(
     edits: Sequence[Edit], words: WordAttention, target: str, slots: Sequence[Slot]
 ) -> Filled:
-    pieces, pairs, at, length = [], [], 0, 0
-    kept: list[tuple[Span, int]] = []  # spans of the translation that stay, and their shift
+    pieces: list[str] = []
+    stays: list[tuple[Span, int]] = []  # spans of the translation that stay, and their shift
+    placed: list[Span] = []
+    at = length = 0
     for edit in edits:
         start, end = max(edit.span[0], at), max(edit.span[1], at)
-        kept.append(((at, start), length - at))
+        stays.append(((at, start), length - at))
         pieces.append(target[at:start])
-        length += start - at
-        text = _spaced(edit, "".join(pieces)[-1:], target[end : end + 1])
-        lead = len(text) - len(text.lstrip()) if edit.span[0] == edit.span[1] else 0
-        pieces.append(text)
-        verbatim = (length + lead, length + lead + len(edit.slot.verbatim))
-        pairs.append(WordPair(edit.slot.original, verbatim))
-        length, at = length + len(text), end
-    kept.append(((at, len(target)), length - at))
+        before = target[at:start] or "".join(pieces[-2:])
+        lead, tail = _spaces(edit, before[-1:], target[end : end + 1])
+        pieces.append(lead + edit.slot.verbatim + tail)
+        verbatim = length + start - at + len(lead)
+        placed.append((verbatim, verbatim + len(edit.slot.verbatim)))
+        length, at = placed[-1][1] + len(tail), end
+    stays.append(((at, len(target)), length - at))
     pieces.append(target[at:])
-    pairs += [
-        WordPair(_original(pair.source, slots), (pair.target[0] + shift, pair.target[1] + shift))
-        for pair in words.pairs()
-        for (start, end), shift in kept
-        if start <= pair.target[0] and pair.target[1] <= end
+    return Filled("".join(pieces), _moved(words, stays, placed, edits, slots))
+
+
+def _moved(
+    words: WordAttention,
+    stays: Sequence[tuple[Span, int]],
+    placed: Sequence[Span],
+    edits: Sequence[Edit],
+    slots: Sequence[Slot],
+) -> WordAttention:
+    """Attention between the sentence's words and those of the filled translation, in order."""
+    kept = [
+        (at, (word[0] + shift, word[1] + shift))
+        for at, word in enumerate(words.target)
+        for (start, end), shift in stays
+        if start <= word[0] and word[1] <= end
     ]
-    return Filled("".join(pieces), tuple(sorted(pairs, key=lambda pair: pair.target)))
+    source = [(original_offset(a, slots), original_offset(b, slots)) for a, b in words.source]
+    mass = np.zeros((len(kept) + len(placed), len(source) + len(placed)), np.float32)
+    mass[: len(kept), : len(source)] = words.mass[[at for at, _ in kept]]
+    np.fill_diagonal(mass[len(kept) :, len(source) :], 1.0)
+    source += [edit.slot.original for edit in edits]
+    target = [span for _, span in kept] + list(placed)
+    order = sorted(range(len(target)), key=target.__getitem__)
+    return WordAttention(tuple(source), tuple(target[i] for i in order), mass[order])
 
 
-def _spaced(edit: Edit, before: str, after: str) -> str:
-    """A slot's text, with space around it where it is put between words that had none."""
+def _spaces(edit: Edit, before: str, after: str) -> tuple[str, str]:
+    """Space around a slot's text where it is put between words that had none."""
     text = edit.slot.verbatim
     if edit.span[0] != edit.span[1]:
-        return text
+        return "", ""
     wanted_before, wanted_after = edit.slot.spaced
-    wanted_before |= bool(_WORDLIKE.match(text)) and before[-1:].isalnum()
-    wanted_after = wanted_after and after[:1] not in _CLOSING
-    wanted_after |= bool(_WORDLIKE.match(text[-1:])) and after[:1].isalnum()
-    lead = " " if wanted_before and before and not before[-1:].isspace() else ""
-    tail = " " if wanted_after and after and not after[:1].isspace() else ""
-    return lead + text + tail
-
-
-def _original(span: Span, slots: Sequence[Slot]) -> Span:
-    return original_offset(span[0], slots), original_offset(span[1], slots)
+    wanted_before |= bool(_WORDLIKE.match(text)) and before.isalnum()
+    wanted_after = wanted_after and after not in _CLOSING
+    wanted_after |= bool(_WORDLIKE.match(text[-1:])) and after.isalnum()
+    lead = " " if wanted_before and before and not before.isspace() else ""
+    tail = " " if wanted_after and after and not after.isspace() else ""
+    return lead, tail

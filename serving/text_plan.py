@@ -1,5 +1,6 @@
 """One text taken apart for the model: sentences, what is protected in them, what is passed on."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,13 +20,15 @@ from serving.text_options import PLAIN, TextOptions
 class Part:
     """A sentence, or a part of one that is too long. Without `src_ids` it is passed through.
 
-    reading: the sentence as the model reads it; foreign: it has letters, all unknown to the model.
+    reading: the sentence as the model reads it; foreign: it has letters, all unknown to the model;
+    aligned: the answer needs word alignment.
     """
 
     segment: Segment
     reading: Reading
     src_ids: list[int] | None
     foreign: bool = False
+    aligned: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,17 @@ class Planner:
         self._language = manifest.source_language
         self._max_tokens = manifest.max_source_tokens
 
-    def plan(self, text: str, options: TextOptions = PLAIN, given: Sequence[Span] = ()) -> TextPlan:
+    def plan(
+        self,
+        text: str,
+        options: TextOptions = PLAIN,
+        given: Sequence[ProtectedSpan] = (),
+        aligned: bool = False,
+    ) -> TextPlan:
         """Split a text into sentences, and those that the model would not accept into parts.
 
-        `given`: spans to keep as they are, beside those that are found.
+        `given`: spans to keep as they are, beside those that are found; `aligned`: whether the
+        answer needs word alignment.
         """
         spans = find(text, options.do_not_translate, given)
         parts: list[Part] = []
@@ -64,7 +74,7 @@ class Planner:
             own = [_moved(span, -sentence.start) for span in spans[first:last]]
             parts += self._parts(sentence, own)
             first = last
-        return TextPlan(text, tuple(parts))
+        return TextPlan(text, tuple(replace(part, aligned=aligned) for part in parts))
 
     def without_spans(self, part: Part) -> Part | None:
         """The part with a stand-in for every protected span; None where that changes nothing."""
@@ -72,7 +82,7 @@ class Planner:
             return None
         spans = [slot.protected for slot in part.reading.slots]
         other = self._part(part.segment, read(part.segment.sentence, spans, self._language))
-        return other if other.src_ids else None
+        return replace(other, aligned=part.aligned) if other.src_ids else None
 
     def _parts(self, sentence: Segment, spans: Sequence[ProtectedSpan]) -> list[Part]:
         reading = read(sentence.sentence, spans, self._language, self._is_unwritable)
@@ -98,12 +108,13 @@ class Planner:
         return Part(segment, reading, ids if known and fits else None, foreign=not known)
 
     def _is_unwritable(self, text: str) -> bool:
-        return self._tokenizer.decode(self._tokenizer.encode(text)) != text
+        private = any(unicodedata.category(character) == "Co" for character in text)
+        return private or self._tokenizer.decode(self._tokenizer.encode(text)) != text
 
 
-def is_foreign(text_plan: TextPlan) -> bool:
+def is_foreign(parts: Sequence[Part]) -> bool:
     """Whether a text has something to say, and the model knows not one character of it."""
-    return not text_plan.translated and any(part.foreign for part in text_plan.parts)
+    return any(part.foreign for part in parts) and all(part.src_ids is None for part in parts)
 
 
 def _moved(span: ProtectedSpan, by: int) -> ProtectedSpan:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mt.tokenizer import Span
-from serving.alignment import WordPair
+from serving.alignment import WordAttention, WordPair
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class SentenceHypothesis:
     """One translation of a sentence.
 
     score and log_prob as in `mt.beam_search.Hypothesis`; pieces: the subwords, without eos;
-    token_log_probs: one a piece, and one for eos where `finished`; alignment: where asked for,
-    spans within this sentence and this text.
+    token_log_probs: one a piece, and one for eos where `finished`; words: attention between words,
+    where asked for or needed, with spans within this sentence and this text.
     """
 
     text: str
@@ -29,7 +29,12 @@ class SentenceHypothesis:
     pieces: tuple[str, ...]
     token_log_probs: tuple[float, ...]
     finished: bool
-    alignment: tuple[WordPair, ...] = ()
+    words: WordAttention | None = None
+
+    @property
+    def alignment(self) -> tuple[WordPair, ...]:
+        """Word pairs, spans within this sentence and this text; none without attention."""
+        return () if self.words is None else self.words.pairs()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mt.tokenizer import EOS_ID, UNK_ID
 from serving.composition import compose
 from serving.engine import Engine
 from serving.guards import Decoded, Try, first_tries, improved, judge, second_try
+from serving.markup import MarkupPlan, compose_markup, plan_markup
 from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text_checks import check_options, check_texts
 from serving.text_options import PLAIN, TextOptions
@@ -28,6 +29,7 @@ from serving.waiting_line import expired
 
 __all__ = ["Candidate", "TranslatedSentence", "Translation", "Translator"]
 
+Plan = TextPlan | MarkupPlan
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 _DEFAULT_ENGINE = EngineSettings()
@@ -104,7 +106,7 @@ class Translator:
         """
         deadline = self._deadline(deadline_s)
         plans = self._plan(texts, options, text_options)
-        first = first_tries(plans, options)
+        first = first_tries((part for one in plans for part in one.translated), options)
         tries = self._judge(first, self._search(first, deadline))
         if second := self._second_tries(tries, options, text_options):
             with contextlib.suppress(MTError):  # the first ones stand
@@ -134,7 +136,7 @@ class Translator:
         deadline = self._deadline(deadline_s)
         quick = sum(len(text) for text in texts if isinstance(text, str)) <= _QUICK_CHARS
         plans = await _run(quick, self._plan, texts, options, text_options)
-        first = first_tries(plans, options)
+        first = first_tries((part for one in plans for part in one.translated), options)
         answers = await self._search_async(first, deadline)
         tries = await _run(quick, self._judge, first, answers)
         if second := self._second_tries(tries, options, text_options):
@@ -161,15 +163,28 @@ class Translator:
 
     def _plan(
         self, texts: Sequence[str], options: SearchOptions, text_options: TextOptions
-    ) -> list[TextPlan]:
+    ) -> list[Plan]:
         """Check everything and encode it, before any of it is queued."""
         check_options(options, self.limits)
         check_texts(texts, self.limits)
-        plans = [self._planner.plan(text, text_options) for text in texts]
-        for index, text_plan in enumerate(plans):
-            if is_foreign(text_plan):
-                raise InputError(f"texts[{index}]: the model knows none of its characters")
+        plans: list[Plan] = []
+        for index, text in enumerate(texts):
+            try:
+                plans.append(self._plan_one(text, text_options))
+            except InputError as error:
+                raise InputError(f"texts[{index}]: {error}") from None
         return plans
+
+    def _plan_one(self, text: str, text_options: TextOptions) -> Plan:
+        plain = text_options.format == "text"
+        plan: Plan = (
+            self._planner.plan(text, text_options)
+            if plain
+            else plan_markup(text, self._planner, text_options)
+        )
+        if is_foreign(plan.parts):
+            raise InputError("the model knows none of its characters")
+        return plan
 
     def _search(self, tries: Collection[Try], deadline: float | None) -> list[list[Hypothesis]]:
         """What is found for each; blocks, and waits for room in the queue."""
@@ -235,17 +250,17 @@ class Translator:
         seconds = ((i, second_try(one, options, self._planner)) for i, one in enumerate(tries))
         return {i: second for i, second in seconds if second is not None}
 
-    def _compose(self, plans: Sequence[TextPlan], tries: Sequence[Decoded]) -> list[Translation]:
+    def _compose(self, plans: Sequence[Plan], tries: Sequence[Decoded]) -> list[Translation]:
         remaining = iter(tries)
         return [
-            compose(
-                text_plan,
-                list(islice(remaining, len(text_plan.translated))),
-                self._tokenizer,
-                self.manifest.target_language,
-            )
-            for text_plan in plans
+            self._compose_one(plan, list(islice(remaining, len(plan.translated)))) for plan in plans
         ]
+
+    def _compose_one(self, plan: Plan, tries: Sequence[Decoded]) -> Translation:
+        language = self.manifest.target_language
+        if isinstance(plan, MarkupPlan):
+            return compose_markup(plan, tries, self._tokenizer, language)
+        return compose(plan, tries, self._tokenizer, language)
 
     def _deadline(self, deadline_s: float | None) -> float | None:
         """The earlier of the caller's and the limits' deadline, on the monotonic clock."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mt.stepper import Rows, StepOutput
+from mt.stepper import Attention, Rows, StepOutput
 from mt.tokenizer import EOS_ID, SPECIAL_IDS
 
 
@@ -43,10 +43,11 @@ class BabblingStepper:
         for slot in slots:
             del self._lengths[slot]
 
-    def _attention(self, rows: Rows) -> np.ndarray | None:
+    def _attention(self, rows: Rows) -> Attention | None:
         if not self._attentive:
             return None
         lengths = np.array([self._lengths[slot] for slot in rows.slots.tolist()])
         weights = self._random.random((len(lengths), max(self._lengths.values()))) ** 4
         weights *= np.arange(weights.shape[1]) < lengths[:, None]
-        return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        shares: Attention = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares

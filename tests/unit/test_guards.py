@@ -103,5 +103,8 @@ def test_the_first_try_stands_where_the_second_is_no_better() -> None:
 
 def test_only_what_holds_slots_needs_attention() -> None:
     plans = [PLANNER.plan("the dog.\nthe {a} dog."), PLANNER.plan("?!")]
-    assert [one.options.attention for one in first_tries(plans, SEARCH)] == [False, True]
-    assert all((one.part.src_ids or [])[-1] == EOS_ID for one in first_tries(plans, SEARCH))
+    tries = first_tries([part for plan in plans for part in plan.translated], SEARCH)
+    assert [one.options.attention for one in tries] == [False, True]
+    assert all((one.part.src_ids or [])[-1] == EOS_ID for one in tries)
+    [part] = PLANNER.plan("the dog.", aligned=True).parts
+    assert first_tries([part], SEARCH)[0].options.attention

@@ -89,6 +89,7 @@ def test_pairs_of_words_speak_of_the_sentence_and_the_filled_text() -> None:
     reading = read(sentence, find(sentence), "en")
     found = fill(reading, words_of(reading.text, target, [(0, 0), (2, 1), (1, 2)]), target)
     pairs = [
-        (sentence[slice(*pair.source)], found.text[slice(*pair.target)]) for pair in found.alignment
+        (sentence[slice(*pair.source)], found.text[slice(*pair.target)])
+        for pair in found.words.pairs()
     ]
     assert pairs == [("A", "Hier"), ("sits", "sitzt"), ("{name}", "{name}")]

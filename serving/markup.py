@@ -1,0 +1,144 @@
+"""HTML and XML: tags are taken out before the translation, and put back by word alignment.
+
+Ask for it by `TextOptions(format="html")` or "xml" in `Translator.translate` and
+`translate_async`: texts are markup then, and so are their translations. What is not text comes back
+byte for byte; every inline element comes back once, around the words that its words became, so that
+well-formed markup stays well-formed. Kept as they are: comments, scripts, styles, code,
+`translate="no"`, `class="notranslate"` and elements named in `ignore_tags`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import islice
+
+from mt.tokenizer import Tokenizer
+from serving.alignment import WordAttention, joined
+from serving.composition import compose
+from serving.guards import Decoded
+from serving.markup_blocks import Block, blocks
+from serving.tag_placement import Placed, place
+from serving.text_options import TextOptions
+from serving.text_plan import Part, Planner, TextPlan
+from serving.translation import Candidate, Translation
+
+
+@dataclass(frozen=True)
+class MarkupPlan:
+    """Markup as what stays as it is, and blocks with the plans of their texts."""
+
+    text: str
+    pieces: tuple[str | tuple[Block, TextPlan], ...]
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of all blocks, in their order."""
+        plans = (piece[1] for piece in self.pieces if not isinstance(piece, str))
+        return [part for text_plan in plans for part in text_plan.parts]
+
+    @property
+    def translated(self) -> list[Part]:
+        """The parts that the model reads."""
+        return [part for part in self.parts if part.src_ids is not None]
+
+
+def plan_markup(markup: str, planner: Planner, options: TextOptions) -> MarkupPlan:
+    """Take markup apart and plan its blocks.
+
+    Raises:
+        InputError: XML that is not well-formed, or declares entities; elements nested too deep.
+    """
+    line_by_line = options.model_copy(update={"split_sentences": "newlines"})
+    return MarkupPlan(
+        markup,
+        tuple(
+            piece
+            if isinstance(piece, str)
+            else (piece, _plan(piece, planner, line_by_line if piece.preformatted else options))
+            for piece in blocks(markup, options)
+        ),
+    )
+
+
+def _plan(block: Block, planner: Planner, options: TextOptions) -> TextPlan:
+    return planner.plan(block.text, options, block.spans, aligned=bool(block.elements))
+
+
+def compose_markup(
+    plan: MarkupPlan, decoded: Sequence[Decoded], tokenizer: Tokenizer, language: str
+) -> Translation:
+    """The translation of markup from what was found for its translated parts, in their order."""
+    remaining = iter(decoded)
+    pieces: list[str | tuple[Block, Translation]] = []
+    for piece in plan.pieces:
+        if isinstance(piece, str):
+            pieces.append(piece)
+        else:
+            block, text_plan = piece
+            found = list(islice(remaining, len(text_plan.translated)))
+            pieces.append((block, compose(text_plan, found, tokenizer, language)))
+    translations = [piece[1] for piece in pieces if not isinstance(piece, str)]
+    most = max((len(one.candidates) for one in translations), default=1)
+    candidates = tuple(_candidate(pieces, i) for i in range(most))
+    return Translation(
+        text=candidates[0].text,
+        candidates=candidates,
+        sentences=(),
+        source_tokens=sum(one.source_tokens for one in translations),
+        output_tokens=sum(one.output_tokens for one in translations),
+        warnings=tuple(
+            f"paragraph {number}, {warning}"
+            for number, one in enumerate(translations, start=1)
+            for warning in one.warnings
+        ),
+    )
+
+
+def _candidate(pieces: Sequence[str | tuple[Block, Translation]], i: int) -> Candidate:
+    texts, score = [], 0.0
+    for piece in pieces:
+        if isinstance(piece, str):
+            texts.append(piece)
+        else:
+            block, translation = piece
+            score += translation.candidates[min(i, len(translation.candidates) - 1)].score
+            texts.append(_rendered(block, translation, i))
+    return Candidate("".join(texts), score)
+
+
+def _rendered(block: Block, translation: Translation, i: int) -> str:
+    """A block's translation as markup: tags around their words, markers replaced, text escaped."""
+    text, words = _with_words(translation, i)
+    if text == block.text:
+        return block.raw
+    placed = place(block.elements, block.text, text, words)
+    return "".join(_written(text, 0, len(text), placed, block))
+
+
+def _with_words(translation: Translation, i: int) -> tuple[str, WordAttention]:
+    """The i-th candidate's text, and attention between all its words and the source's."""
+    text, at, found = "", 0, []
+    for sentence in translation.sentences:
+        hypothesis = sentence.hypotheses[min(i, len(sentence.hypotheses) - 1)]
+        text += translation.text[at : sentence.target[0]]
+        words = hypothesis.words or WordAttention.of_copy(hypothesis.text)  # passed through
+        found.append((words, sentence.source[0], len(text)))
+        text += hypothesis.text
+        at = sentence.target[1]
+    return text + translation.text[at:], joined(found)
+
+
+def _written(
+    text: str, start: int, end: int, placed: Sequence[Placed], block: Block
+) -> Iterator[str]:
+    for one in placed:
+        yield _escaped(text[start : one.start], block)
+        yield one.element.opening
+        yield from _written(text, one.start, one.end, one.children, block)
+        yield one.element.closing
+        start = one.end
+    yield _escaped(text[start:end], block)
+
+
+def _escaped(text: str, block: Block) -> str:
+    return "".join(block.markers.get(one) or escape(one, quote=False) for one in text)
