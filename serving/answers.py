@@ -55,6 +55,7 @@ def _translation_body(answer: Answer, request: TranslateRequest) -> TranslationB
         score=best.score if request.return_scores else None,
         candidates=_candidates(translation, request) if _asks_for_several(request) else None,
         alignments=_alignments(translation) if request.return_alignments else None,
+        warnings=list(translation.warnings) or None,
         detected=_detected(answer.spoken) if request.source == AUTO else None,
     )
 

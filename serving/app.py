@@ -1,6 +1,6 @@
 """The HTTP routes. One application, run by uvicorn as it is and by Ray Serve inside a replica."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any, Literal, cast
@@ -30,11 +30,13 @@ from serving.schemas import (
 )
 from serving.service import Service
 from serving.settings import ServeSettings
+from serving.text_options import TextOptions
 
 DESCRIPTION = (
     "Machine translation. Errors are RFC 9457 problem bodies and never repeat what was sent."
 )
 SEARCH_FIELDS = TranslateRequest.model_fields.keys() & SearchOptions.model_fields.keys()
+TEXT_FIELDS = TranslateRequest.model_fields.keys() & TextOptions.model_fields.keys()
 router = APIRouter()
 
 
@@ -107,7 +109,14 @@ ServiceOf = Annotated[Service, Depends(service_of)]
 )
 async def translate(body: TranslateRequest, request: Request) -> TranslateResponse:
     """Translate one text or several; the answers come in the order of the texts."""
-    order = Order(body.text, body.source, body.target, body.model, _asked(body))
+    order = Order(
+        texts=body.text,
+        source=body.source,
+        target=body.target,
+        model=body.model,
+        asked=_asked(body),
+        text_options=TextOptions.model_validate(_given(body, TEXT_FIELDS)),
+    )
     return answers.translate_response(await dispatch.translate(request, order), body)
 
 
@@ -144,8 +153,11 @@ def _writer_at(path: str, dialects: Sequence[Dialect]) -> ErrorWriter:
 
 def _asked(body: TranslateRequest) -> dict[str, Any]:
     """The search options that a request names."""
-    asked = body.model_dump(include=SEARCH_FIELDS, exclude_none=True)
-    return {**asked, "attention": body.return_alignments}
+    return {**_given(body, SEARCH_FIELDS), "attention": body.return_alignments}
+
+
+def _given(body: TranslateRequest, names: Set[str]) -> dict[str, Any]:
+    return body.model_dump(include=set(names), exclude_none=True)
 
 
 async def _answer_mt_error(request: Request, error: Exception) -> Response:

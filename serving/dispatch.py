@@ -5,6 +5,7 @@ watches whether the client is still there, and counts what was translated.
 """
 
 import asyncio
+import re
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from serving.translator import Translator
 
 AUTO = "auto"
 SEVERAL = "several"  # in metrics and log, where one request's texts went to several models
+TAG = re.compile(r"<[^>]*>|&\w+;")  # as much of markup as misleads the detector
 SURE = 0.5  # a text is left as it is only where it is rather in the language wanted than not
 Result = TypeVar("Result")
 
@@ -133,7 +135,7 @@ async def language_of(service: Service, models: Models, text: str, order: Order)
     if order.source.lower() != AUTO:
         return order.source
     sources = models.sources_of(order.target, order.model)
-    found = await asyncio.to_thread(_language, service, text, sources, order.target)
+    found = await asyncio.to_thread(_language, service, text, sources, order)
     return found.language
 
 
@@ -144,14 +146,15 @@ async def _languages(service: Service, models: Models, order: Order) -> list[Det
     sources = models.sources_of(order.target, order.model)
     check_texts(order.texts, service.settings.limits)  # before any of them costs time
     return await asyncio.to_thread(
-        lambda: [_language(service, text, sources, order.target) for text in order.texts]
+        lambda: [_language(service, text, sources, order) for text in order.texts]
     )
 
 
-def _language(service: Service, text: str, sources: Sequence[str], target: str) -> Detection:
+def _language(service: Service, text: str, sources: Sequence[str], order: Order) -> Detection:
     """The likeliest of the languages that can be translated, or the one wanted already."""
-    for found in service.detector.rank(text, dict.fromkeys([*sources, target])):
-        if found.language.lower() != target.lower() or found.confidence >= SURE:
+    words = text if order.text_options.format == "text" else TAG.sub(" ", text)
+    for found in service.detector.rank(words, dict.fromkeys([*sources, order.target])):
+        if found.language.lower() != order.target.lower() or found.confidence >= SURE:
             return found
     return Detection(sources[0], 0.0)
 

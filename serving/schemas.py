@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from mt.bundle import Score
+from serving.text_options import Format, Splitting, TagName, Term
 
 PROBLEM_JSON = "application/problem+json"
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$"
@@ -132,6 +133,20 @@ class TranslateRequest(Body):
         strict=True,
         description="of samples: the same seed draws the same, another one anew",
     )
+    format: Format | None = Field(
+        None, description="`html`, `xml`: tags are kept, at the words they belong to; else `text`"
+    )
+    split_sentences: Splitting | None = Field(
+        None,
+        description="`newlines`: also at newlines; `punctuation`: hard-wrapped paragraphs are "
+        "joined; `off`: each text is one sentence",
+    )
+    do_not_translate: list[Term] | None = Field(
+        None, max_length=1000, description="words and phrases to keep, wherever they stand alone"
+    )
+    ignore_tags: list[TagName] | None = Field(
+        None, max_length=1000, description="of markup: elements to keep as they are, text included"
+    )
     return_scores: bool = Field(False, strict=True)
     return_alignments: bool = Field(False, strict=True)
 
@@ -172,6 +187,9 @@ class TranslationBody(Body):
         None, description="if n_best > 1, best first; if samples > 1, as they were drawn"
     )
     alignments: list[WordPairBody] | None = Field(None, description="if return_alignments")
+    warnings: list[str] | None = Field(
+        None, description="what is doubtful about the translation, where anything is"
+    )
     detected: DetectedBody | None = Field(
         None, description="if source is `auto`; a text in the language wanted comes back as it is"
     )

@@ -85,8 +85,6 @@ def text_order(parameters: DeepLTranslateParameters, models: Models) -> Order:
     Raises:
         InputError: something is not offered here; names it.
     """
-    if parameters.tag_handling:
-        raise InputError("tag_handling: not offered on this server; send text")
     splitting = parameters.split_sentences
     text_options = {
         "format": parameters.tag_handling or "text",

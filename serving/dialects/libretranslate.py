@@ -27,6 +27,7 @@ from serving.models import Models
 from serving.schemas import FieldError, Status, Texts
 from serving.service import Service
 from serving.text_checks import check_texts
+from serving.text_options import TextOptions
 
 BAD_REQUESTS = frozenset({"input", "invalid", "unknown-model"})  # its clients know no finer ones
 LEAST_CONFIDENCE = 1  # percent; what is less likely is not listed
@@ -143,7 +144,8 @@ class Frontend(Shape):
 async def translate(request: Request) -> Translated:
     """Translate a text, or a list; each of a list may be in another language."""
     values = await read(request)
-    order = _text_order(parse(TranslateParameters, values), service_of(request))
+    parameters = parse(TranslateParameters, values)
+    order = _text_order(parameters, service_of(request))
     answers = await dispatch.translate(request, order)
     many = isinstance(values["q"], list)
     return Translated(
@@ -151,8 +153,8 @@ async def translate(request: Request) -> Translated:
         detected_language=_like([_detected(one.spoken) for one in answers], many)
         if order.source == AUTO
         else None,
-        alternatives=_like([_alternatives(one) for one in answers], many)
-        if "n_best" in order.asked
+        alternatives=_like([_alternatives(one, order) for one in answers], many)
+        if parameters.alternatives
         else None,
     )
 
@@ -263,14 +265,13 @@ DIALECT = Dialect(
 
 def _text_order(parameters: TranslateParameters, service: Service) -> Order:
     most = service.settings.limits.max_n_best - 1
-    if parameters.format == "html":
-        raise InputError("format: html is not offered on this server; send text")
     if parameters.alternatives > most:
         raise InputError(f"alternatives: at most {most}")
     return replace(
         _order(parameters, service.models),
         texts=parameters.q,
         asked={"n_best": parameters.alternatives + 1} if parameters.alternatives else {},
+        text_options=TextOptions(format=parameters.format),
     )
 
 
@@ -305,7 +306,10 @@ def _detected(found: Detection) -> Detected:
     return Detected(confidence=round(100 * found.confidence, 1), language=found.language)
 
 
-def _alternatives(answer: Answer) -> list[str]:
+def _alternatives(answer: Answer, order: Order) -> list[str]:
+    """Of text only: this interface has none of markup."""
+    if order.text_options.format != "text":
+        return []
     return list(dict.fromkeys(one.text for one in answer.translation.candidates))[1:]
 
 

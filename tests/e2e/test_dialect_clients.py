@@ -104,6 +104,18 @@ def test_deepl_options(deepl_client: deepl.DeepLClient) -> None:
     assert (found.text, found.model_type_used) == (SENTENCE, "quality_optimized")
 
 
+@pytest.mark.parametrize("kind", ["html", "xml"])
+def test_deepl_keeps_tags(deepl_client: deepl.DeepLClient, kind: str) -> None:
+    markup = f'<p><x id="5"></x>{SENTENCE}<b>{SENTENCE}</b></p>'
+    found = deepl_client.translate_text(
+        [markup], target_lang="EN-GB", tag_handling=kind, ignore_tags=["x"], splitting_tags="p"
+    )
+    assert isinstance(found, list)
+    for tag in ("<p>", '<x id="5"></x>', "<b>", "</b>", "</p>"):
+        assert found[0].text.count(tag) == 1
+    assert found[0].text.count("Jane") == 2
+
+
 def test_deepl_lists_languages(deepl_client: deepl.DeepLClient) -> None:
     sources = deepl_client.get_source_languages()
     assert [(one.code, one.name) for one in sources] == [("FR", "French"), ("EN", "English")]

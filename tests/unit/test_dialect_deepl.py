@@ -150,13 +150,8 @@ def test_accepted(client: AppClient, accepted: dict[str, Any]) -> None:
     assert ask(client, **accepted) == [ANSWER]
 
 
-@pytest.mark.parametrize(
-    ("splitting", "sentences"),
-    [("1", 3), ("nonewlines", 2), ("0", 1), (0, 1), (None, 3)],
-)
-def test_split_sentences(
-    client: AppClient, splitting: object, sentences: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def sentences_queued(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many, of each request to the first model, filled as requests come."""
     translator = client.app.state.service.models.translators[0]
     queued: list[int] = []
     submit_many = translator.engine.submit_many
@@ -166,10 +161,64 @@ def test_split_sentences(
         return submit_many(sources, *more)
 
     monkeypatch.setattr(translator.engine, "submit_many", counting)
+    return queued
+
+
+@pytest.mark.parametrize(
+    ("splitting", "sentences"),
+    [("1", 3), ("nonewlines", 2), ("0", 1), (0, 1), (None, 3)],
+)
+def test_split_sentences(
+    client: AppClient, splitting: object, sentences: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = sentences_queued(client, monkeypatch)
     text = "Jane visite\nl'Afrique. Jane dort."
     (found,) = ask(client, text=[text], split_sentences=splitting)
     assert queued == [sentences]
     assert found["text"].split() == text.split()
+
+
+MARKUP = '<p>Jane visite <x id="5"></x> <g>l&apos;Afrique</g> <i>en septembre</i>.</p>'
+
+
+@pytest.mark.parametrize("kind", ["xml", "html"])
+@pytest.mark.parametrize("ignored", ["x", ["x"], "x, g", ["x", "g"], ["x,g"]])
+def test_tags_are_kept(client: AppClient, kind: str, ignored: object) -> None:
+    (found,) = ask(client, text=[MARKUP], tag_handling=kind, ignore_tags=ignored)
+    for tag in ("<p>", '<x id="5"></x>', "<g>", "</g>", "<i>", "</i>", "</p>"):
+        assert found["text"].count(tag) == 1
+    assert found["billed_characters"] == len(MARKUP)
+
+
+def test_ignored_text_is_kept_as_it_is(client: AppClient) -> None:
+    text = "Jane <keep>ne dort pas</keep> visite."
+    (found,) = ask(client, text=[text], tag_handling="xml", ignore_tags="keep")
+    assert "<keep>ne dort pas</keep>" in found["text"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentences"),
+    [
+        ({"outline_detection": False}, 1),
+        ({"outline_detection": False, "splitting_tags": "par"}, 2),
+        ({"outline_detection": False, "splitting_tags": ["par"], "split_sentences": "0"}, 2),
+        ({}, 2),
+        ({"non_splitting_tags": ["par"]}, 1),
+    ],
+)
+def test_tags_that_split(
+    client: AppClient, options: dict[str, Any], sentences: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = sentences_queued(client, monkeypatch)
+    ask(client, text=["<par>Jane</par><par>visite</par>"], tag_handling="xml", **options)
+    assert queued == [sentences]
+
+
+def test_xml_must_be_well_formed(client: AppClient) -> None:
+    body = REQUEST | {"text": ["<p>Geheimnis"], "tag_handling": "xml"}
+    assert "not well-formed XML" in error_of(client.post("/v2/translate", json=body), 400)
+    body = REQUEST | {"text": ["<p>Jane"], "tag_handling": "html"}
+    assert client.post("/v2/translate", json=body).status_code == 200
 
 
 def test_languages(client: AppClient) -> None:

@@ -93,6 +93,24 @@ def test_alternatives(client: AppClient) -> None:
     assert "alternatives" not in ask(client, alternatives=0)
 
 
+def test_html_keeps_its_tags(client: AppClient) -> None:
+    page = '<p lang="fr">Jane visite <b class="x">l&#39;Afrique</b>!</p><br><script>a</script>'
+    assert ask(client, q=page, format="html")["translatedText"].startswith('<p lang="fr">Jane ')
+    answer = ask(client, q=[page, FRENCH], format="html", source="auto", alternatives=2)
+    for tag in ('<p lang="fr">', '<b class="x">', "</b>", "</p><br><script>a</script>"):
+        assert answer["translatedText"][0].count(tag) == 1
+    assert answer["translatedText"][1] == FRENCH
+    assert answer["alternatives"] == [[], []]
+    assert [one["language"] for one in answer["detectedLanguage"]] == ["fr", "fr"]
+
+
+def test_tags_do_not_tell_the_language(client: AppClient) -> None:
+    english = '<b title="the word that is">' * 4
+    answer = ask(client, q=f"{english}{FRENCH}{'</b>' * 4}", format="html", source="auto")
+    assert answer["detectedLanguage"]["language"] == "fr"
+    assert answer["detectedLanguage"]["confidence"] > 80
+
+
 @pytest.mark.parametrize("text", ["😀🎉🚀", "...", " ", "—"])
 def test_what_has_no_words_stays_as_it_is(client: AppClient, text: str) -> None:
     assert ask(client, q=text)["translatedText"] == text
@@ -189,7 +207,6 @@ def test_openapi_describes_the_parameters(client: AppClient) -> None:
         ({"target": "de"}, "no model of this language pair, only fr-en, de-en"),
         ({"target": "de", "source": "auto"}, "no such model into this language"),
         ({"format": SECRET}, "format: "),
-        ({"format": "html"}, "format: html is not offered"),
         ({"alternatives": -1}, "alternatives: "),
         ({"alternatives": SECRET}, "alternatives: "),
         ({"alternatives": 1.5}, "alternatives: "),

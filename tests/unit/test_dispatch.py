@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from mt.errors import OverloadedError
 from serving.settings import EngineSettings
+from serving.translation import Translation
 from tests.app_client import AppClient, echo, open_app, problem_of
 from tests.fake_bundle import fake_bundle
 from tests.gated_stepper import GatedStepper
@@ -65,6 +68,41 @@ def test_auto_is_refused_where_nothing_fits(client: AppClient) -> None:
         body = problem_of(client.translate(source="auto", **changes), 404)
         assert "fr-en, de-en" in body["detail"]
     assert problem_of(client.translate(source="auto", text=["a"] * 9), 422)
+
+
+def test_texts_may_be_markup_and_hold_what_must_stay(client: AppClient) -> None:
+    page = "<p>Jane <b>visite</b> <kbd>l'Afrique</kbd>.</p>"
+    wishes = {"ignore_tags": ["kbd"], "do_not_translate": ["Jane"], "split_sentences": "off"}
+    body = client.translate(text=page, format="html", **wishes).json()
+    (found,) = body["translations"]
+    assert found["text"] == page
+    assert "warnings" not in found
+
+
+def test_what_is_doubtful_is_said(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    translator = client.app.state.service.models.translators[0]
+    translate_async = translator.translate_async
+
+    async def doubtful(*given: Any) -> list[Translation]:
+        return [replace(one, warnings=("odd",)) for one in await translate_async(*given)]
+
+    monkeypatch.setattr(translator, "translate_async", doubtful)
+    assert client.translate().json()["translations"][0]["warnings"] == ["odd"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"format": "pdf"}, "/format"),
+        ({"split_sentences": "0"}, "/split_sentences"),
+        ({"do_not_translate": [""]}, "/do_not_translate/0"),
+        ({"do_not_translate": "Jane"}, "/do_not_translate"),
+        ({"ignore_tags": ["a"] * 1001}, "/ignore_tags"),
+    ],
+)
+def test_wishes_that_cannot_be(client: AppClient, changes: dict[str, Any], pointer: str) -> None:
+    body = problem_of(client.translate(**changes), 422)
+    assert [error["pointer"] for error in body["errors"]] == [pointer]
 
 
 def test_one_full_queue_frees_the_other() -> None:
