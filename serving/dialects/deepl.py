@@ -30,6 +30,7 @@ from serving.models import Models
 from serving.schemas import FieldError
 
 MAX_BODY_BYTES = 128 * 1024
+REPEATABLE = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 NO_LIMIT = 1_000_000_000_000  # characters; what an account without a limit is told
 BAD_REQUESTS = frozenset({"input", "invalid", "unknown-model"})  # its clients know no finer ones
 REGIONS = {"EN": ("EN-GB", "EN-US"), "PT": ("PT-BR", "PT-PT")}  # its clients refuse the bare ones
@@ -89,7 +90,7 @@ async def translate(request: Request) -> DeepLTranslations:
     """Translate texts."""
     if len(await request.body()) > MAX_BODY_BYTES:
         raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes; send the texts in several")
-    parameters = parse(DeepLTranslateParameters, await read(request, repeatable=("text",)))
+    parameters = parse(DeepLTranslateParameters, await read(request, repeatable=REPEATABLE))
     models = service_of(request).models
     order = text_order(parameters, models)
     answers = await dispatch.translate(request, order)

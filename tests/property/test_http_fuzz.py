@@ -17,12 +17,16 @@ JSON = st.recursive(
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)  # surrogates and controls too
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "text": JSON | ANY_TEXT | st.lists(ANY_TEXT, max_size=4),
-    "source": JSON | st.sampled_from(["fr", "FR", "de"]),
+    "source": JSON | st.sampled_from(["fr", "FR", "de", "auto"]),
     "target": JSON | st.sampled_from(["en", "fr"]),
     "model": JSON | st.just("fake"),
     "beam_size": JSON | st.integers(0, 20),
     "n_best": JSON | st.integers(0, 20),
     "length_penalty": JSON | st.floats(0, 5),
+    "format": JSON | st.sampled_from(["text", "html", "xml"]),
+    "split_sentences": JSON | st.sampled_from(["newlines", "punctuation", "off"]),
+    "do_not_translate": JSON | st.lists(ANY_TEXT, max_size=3),
+    "ignore_tags": JSON | st.lists(ANY_TEXT, max_size=3),
     "return_scores": JSON,
     "return_alignments": JSON,
 }

@@ -11,6 +11,7 @@ import pytest
 from serving.app import create_app
 from serving.models import Models
 from serving.settings import EngineSettings
+from serving.text_options import TextOptions
 from tests.app_client import AppClient, echo, open_app, problem_of, settings_with
 from tests.fake_bundle import fake_bundle
 from tests.gated_stepper import GatedStepper
@@ -190,10 +191,39 @@ def test_tags_are_kept(client: AppClient, kind: str, ignored: object) -> None:
     assert found["billed_characters"] == len(MARKUP)
 
 
-def test_ignored_text_is_kept_as_it_is(client: AppClient) -> None:
-    text = "Jane <keep>ne dort pas</keep> visite."
-    (found,) = ask(client, text=[text], tag_handling="xml", ignore_tags="keep")
-    assert "<keep>ne dort pas</keep>" in found["text"]
+@pytest.mark.parametrize("style", ["json", "data", "params"])
+def test_wishes_reach_the_translator(
+    client: AppClient, style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = client.app.state.service.models.translators[0]
+    translate_async = translator.translate_async
+    heard: list[TextOptions] = []
+
+    async def listening(*given: Any) -> Any:
+        heard.append(given[3])
+        return await translate_async(*given)
+
+    monkeypatch.setattr(translator, "translate_async", listening)
+    wishes = {
+        "tag_handling": "xml",
+        "ignore_tags": ["a,b", "c"],
+        "splitting_tags": "d, e",
+        "non_splitting_tags": ["f"],
+        "outline_detection": 0,
+        "split_sentences": "nonewlines",
+    }
+    sent = client.post("/v2/translate", **{style: REQUEST | wishes})
+    assert sent.status_code == 200
+    assert heard == [
+        TextOptions(
+            format="xml",
+            ignore_tags=("a", "b", "c"),
+            splitting_tags=("d", "e"),
+            non_splitting_tags=("f",),
+            outline_detection=False,
+            split_sentences="punctuation",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
