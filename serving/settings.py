@@ -9,7 +9,7 @@ from pydantic import Field
 from mt.config import Strict, load_yaml
 from mt.search_options import SearchOptions
 
-DialectName = Literal["libretranslate", "deepl"]
+DialectName = Literal["libretranslate", "deepl", "google", "opus"]
 
 
 class EngineSettings(Strict):

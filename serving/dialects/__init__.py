@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from serving.dialects import deepl, libretranslate
+from serving.dialects import deepl, google, libretranslate, opus
 from serving.dialects.dialect import Dialect
 from serving.settings import DialectName
 
 DIALECTS: Mapping[DialectName, Dialect] = {
     "libretranslate": libretranslate.DIALECT,
     "deepl": deepl.DIALECT,
+    "google": google.DIALECT,
+    "opus": opus.DIALECT,
 }
 
 

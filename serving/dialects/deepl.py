@@ -22,7 +22,7 @@ from serving.dialects.deepl_parameters import (
     DeepLTranslateParameters,
     text_order,
 )
-from serving.dialects.dialect import Dialect
+from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.parameters import Lenient, openapi_body, parse, read
 from serving.dispatch import Answer, Order, service_of
 from serving.http_errors import Kind
@@ -32,7 +32,6 @@ from serving.schemas import FieldError
 MAX_BODY_BYTES = 128 * 1024
 REPEATABLE = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 NO_LIMIT = 1_000_000_000_000  # characters; what an account without a limit is told
-BAD_REQUESTS = frozenset({"input", "invalid", "unknown-model"})  # its clients know no finer ones
 REGIONS = {"EN": ("EN-GB", "EN-US"), "PT": ("PT-BR", "PT-PT")}  # its clients refuse the bare ones
 router = APIRouter()
 
@@ -159,7 +158,7 @@ def write_error(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error as its clients read it: both keys must be text."""
-    status = 400 if kind.slug in BAD_REQUESTS else kind.status
+    status = plain_status(kind)
     body = DeepLError(message=HTTPStatus(status).phrase, detail=detail)
     return JSONResponse(body.model_dump(), status, headers=headers)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from mt.errors import InputError
-from serving import language_codes
+from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, parse
-from serving.dispatch import AUTO, Order
+from serving.dispatch import Order
 from serving.models import Models, Preference
 from serving.schemas import Texts
 from serving.text_options import Splitting, TextOptions
@@ -109,11 +109,10 @@ def order(parameters: DeepLParameters, models: Models) -> Order:
         InputError: something is not offered here; names it.
     """
     _refuse_what_is_not_there(parameters)
-    source = parameters.source_lang
     return Order(
         texts=(),
-        source=_known("source_lang", source, models) if source else AUTO,
-        target=_known("target_lang", parameters.target_lang, models),
+        source=known_or_auto("source_lang", parameters.source_lang, models),
+        target=known("target_lang", parameters.target_lang, models),
         lenient=True,
     )
 
@@ -127,12 +126,3 @@ def _refuse_what_is_not_there(parameters: DeepLParameters) -> None:
     for name in WITHOUT:
         if getattr(parameters, name):
             raise InputError(f"{name}: not offered on this server")
-
-
-def _known(name: str, code: str, models: Models) -> str:
-    """The models' own code of a language."""
-    found = language_codes.find(code, models.languages)
-    if found is None:
-        offered = ", ".join(one.upper() for one in models.languages[:20])
-        raise InputError(f"Value for '{name}' not supported; there are {offered}")
-    return found

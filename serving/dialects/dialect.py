@@ -8,7 +8,12 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.http_errors import ErrorWriter
+from serving.http_errors import ErrorWriter, Kind
+
+
+def plain_status(kind: Kind) -> int:
+    """400 for every request that is wrong in itself: other services make no finer difference."""
+    return 400 if kind.slug in ("input", "invalid", "unknown-model") else kind.status
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 
 from mt.errors import InputError
-from serving import dispatch, documents, language_codes, language_names
+from serving import dispatch, documents, language_names
 from serving.detection import Detection
-from serving.dialects.dialect import Dialect
+from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.files import download, uploaded
+from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, openapi_body, openapi_file, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.http_errors import Kind
@@ -29,7 +30,6 @@ from serving.service import Service
 from serving.text_checks import check_texts
 from serving.text_options import TextOptions
 
-BAD_REQUESTS = frozenset({"input", "invalid", "unknown-model"})  # its clients know no finer ones
 LEAST_CONFIDENCE = 1  # percent; what is less likely is not listed
 FRONTEND_TIMEOUT_MS = 500  # from the last key to the request, in its own page
 
@@ -250,8 +250,7 @@ def write_error(
 ) -> Response:
     """An error as its clients read it; they wait where the text begins with "Slowdown:"."""
     text = f"Slowdown: {detail}" if kind.status == 429 else detail
-    status = 400 if kind.slug in BAD_REQUESTS else kind.status
-    return JSONResponse({"error": text}, status, headers=headers)
+    return JSONResponse({"error": text}, plain_status(kind), headers=headers)
 
 
 DIALECT = Dialect(
@@ -277,20 +276,12 @@ def _text_order(parameters: TranslateParameters, service: Service) -> Order:
 
 def _order(parameters: TranslateParameters | FileParameters, models: Models) -> Order:
     """Languages, without any text yet."""
-    auto = parameters.source.lower() == AUTO
     return Order(
         texts=(),
-        source=AUTO if auto else _known("source", parameters.source, models),
-        target=_known("target", parameters.target, models),
+        source=known_or_auto("source", parameters.source, models),
+        target=known("target", parameters.target, models),
         lenient=True,
     )
-
-
-def _known(name: str, code: str, models: Models) -> str:
-    found = language_codes.find(code, models.languages)
-    if found is None:
-        raise InputError(f"{name}: not one of the languages {', '.join(models.languages[:20])}")
-    return found
 
 
 def _targets(code: str, models: Models) -> list[str]:
