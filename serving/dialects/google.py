@@ -9,13 +9,12 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from serving import dispatch, language_names
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.languages import known, known_or_auto
-from serving.dialects.parameters import Lenient, openapi_body, parse, read
+from serving.dialects.parameters import CamelCase, Lenient, openapi_body, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.http_errors import Kind
 from serving.models import Models
@@ -58,13 +57,7 @@ class GoogleLanguagesParameters(Lenient):
     target: str | None = None
 
 
-class Shape(BaseModel):
-    """Base of its answers, whose keys are written in camel case."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class GoogleTranslation(Shape):
+class GoogleTranslation(CamelCase):
     """One text's."""
 
     translated_text: str
@@ -72,7 +65,7 @@ class GoogleTranslation(Shape):
     model: str | None = Field(None, description="if one was asked for")
 
 
-class GoogleDetection(Shape):
+class GoogleDetection(CamelCase):
     """The likeliest language of a text; `und` where it has no letters."""
 
     language: str
@@ -80,14 +73,14 @@ class GoogleDetection(Shape):
     is_reliable: bool = False
 
 
-class GoogleLanguage(Shape):
+class GoogleLanguage(CamelCase):
     """A language there is a model of."""
 
     language: str
     name: str | None = None
 
 
-class GoogleErrorReason(Shape):
+class GoogleErrorReason(CamelCase):
     """The same once more, as its older clients read it."""
 
     message: str
@@ -95,7 +88,7 @@ class GoogleErrorReason(Shape):
     reason: str
 
 
-class GoogleError(Shape):
+class GoogleError(CamelCase):
     """What went wrong."""
 
     code: int

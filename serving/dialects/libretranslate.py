@@ -6,13 +6,10 @@ Written from its public description. Without keys configured, any `api_key` is a
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 
 from mt.errors import InputError
@@ -21,17 +18,28 @@ from serving.detection import Detection
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.files import download, uploaded
 from serving.dialects.languages import known, known_or_auto
-from serving.dialects.parameters import Lenient, openapi_body, openapi_file, parse, read
+from serving.dialects.libretranslate_bodies import (
+    Detected,
+    DetectParameters,
+    ErrorBody,
+    FileParameters,
+    Frontend,
+    Language,
+    Named,
+    Translated,
+    TranslatedFile,
+    TranslateParameters,
+)
+from serving.dialects.parameters import openapi_body, openapi_file, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.http_errors import Kind
 from serving.models import Models
-from serving.schemas import FieldError, Status, Texts
+from serving.schemas import FieldError, Status
 from serving.service import Service
 from serving.text_checks import check_texts
 from serving.text_options import TextOptions
 
 LEAST_CONFIDENCE = 1  # percent; what is less likely is not listed
-FRONTEND_TIMEOUT_MS = 500  # from the last key to the request, in its own page
 
 Item = TypeVar("Item")
 PATHS = {"/translate", "/detect", "/languages", "/frontend/settings", "/translate_file"}
@@ -39,100 +47,7 @@ PATHS |= {"/suggest", "/health", "/spec"}
 FILES = "/download_file/"
 
 
-class Shape(BaseModel):
-    """Base of its answers, whose keys are written in camel case."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class ErrorBody(Shape):
-    """What went wrong; it begins with "Slowdown:" where the client should wait."""
-
-    error: str
-
-
 router = APIRouter(tags=["LibreTranslate"], responses={"4XX": {"model": ErrorBody}})
-
-
-def _not_empty(value: object) -> object:
-    if value == "":
-        raise PydanticCustomError("empty", "is empty")
-    return value
-
-
-class TranslateParameters(Lenient):
-    """Of /translate."""
-
-    q: Annotated[Texts, BeforeValidator(_not_empty)] = Field(description="a text or a list")
-    source: str = Field(min_length=1, description="a code of /languages, or `auto`")
-    target: str = Field(min_length=1, description="a code of /languages")
-    format: Literal["text", "html"] = "text"
-    alternatives: int = Field(0, ge=0, description="further translations of each text")
-    api_key: str | None = None
-
-
-class DetectParameters(Lenient):
-    """Of /detect."""
-
-    q: str = Field(min_length=1)
-    api_key: str | None = None
-
-
-class FileParameters(Lenient):
-    """Of /translate_file, beside its `file`."""
-
-    source: str = Field(min_length=1, description="a code of /languages, or `auto`")
-    target: str = Field(min_length=1, description="a code of /languages")
-    api_key: str | None = None
-
-
-class TranslatedFile(Shape):
-    """Where the translated file is."""
-
-    translated_file_url: str
-
-
-class Detected(Shape):
-    """A language, and how sure, in percent."""
-
-    confidence: float
-    language: str
-
-
-class Translated(Shape):
-    """Lists where `q` was one."""
-
-    translated_text: str | list[str]
-    detected_language: Detected | list[Detected] | None = Field(None, description="if `auto`")
-    alternatives: list[str] | list[list[str]] | None = Field(None, description="if asked for")
-
-
-class Language(Shape):
-    """A language and what it can be translated into; into itself it stays as it is."""
-
-    code: str
-    name: str
-    targets: list[str]
-
-
-class Named(Shape):
-    """A language."""
-
-    code: str
-    name: str
-
-
-class Frontend(Shape):
-    """What a page that calls this server needs to know."""
-
-    api_keys: bool = False
-    char_limit: int
-    files_translation: bool
-    frontend_timeout: int = FRONTEND_TIMEOUT_MS
-    key_required: bool = False
-    language: dict[Literal["source", "target"], Named]
-    suggestions: bool = False
-    supported_files_format: list[str]
 
 
 @router.post(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -29,6 +30,12 @@ class Lenient(BaseModel):
     """Base of parameters: numbers may come as text, and unknown ones are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CamelCase(BaseModel):
+    """Base of answers whose keys are written in camel case."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 async def read(request: Request, repeatable: Collection[str] = ()) -> dict[str, Any]:
