@@ -11,7 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from mt.errors import EngineError
+
 _ID = re.compile(r"[0-9a-f]{32}")
+_BEGUN = "seq2serve-"
+_OURS = re.compile(rf"[0-9a-f]{{32}}\.\w+|{_BEGUN}\w+")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,19 @@ class DocumentStore:
 
     def __init__(self, folder: str | None, keep_s: float) -> None:
         self._folder = Path(folder) if folder else _default_folder()
+        self._must_be_private = folder is None
         self._keep_s = keep_s
         self._own: set[str] = set()
 
     def add(self, name: str, characters: int = 0, key: str = "") -> Document:
-        """A new document, with an id that nobody can guess."""
+        """A new document, with an id that nobody can guess.
+
+        Raises:
+            EngineError: the folder among the temporary files is somebody else's.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._must_be_private and not _is_private(self._folder):
+            raise EngineError("the folder for files is open to others; set documents.folder")
         self._remove_old()
         document = Document(secrets.token_hex(16), name, key, characters=characters)
         self._own.add(document.document_id)
@@ -107,7 +118,7 @@ class DocumentStore:
         return self._folder / f"{document_id}.content"
 
     def _write(self, path: Path, content: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self._folder)
+        descriptor, name = tempfile.mkstemp(prefix=_BEGUN, dir=self._folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         Path(name).replace(path)
@@ -116,8 +127,14 @@ class DocumentStore:
         oldest = time.time() - self._keep_s
         for path in self._folder.iterdir():
             with suppress(FileNotFoundError):  # another process was faster
-                if path.stat().st_mtime < oldest:
+                if _OURS.fullmatch(path.name) and path.stat().st_mtime < oldest:
                     path.unlink()
+
+
+def _is_private(folder: Path) -> bool:
+    """Not made by another user, who may have known its name, nor readable by one."""
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 def _default_folder() -> Path:

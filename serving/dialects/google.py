@@ -3,6 +3,7 @@
 Written from its public description. Markup is expected unless `format` says `text`, as there.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Literal
@@ -127,7 +128,8 @@ async def detect(
     parameters = parse(GoogleDetectParameters, await read(request, repeatable=("q",)))
     service = service_of(request)
     check_texts(parameters.q, service.settings.limits)
-    return {"data": {"detections": [[_detection(service, text)] for text in parameters.q]}}
+    found = await asyncio.to_thread(lambda: [[_detection(service, q)] for q in parameters.q])
+    return {"data": {"detections": found}}
 
 
 @router.get(f"{PREFIX}/languages", response_model_exclude_none=True)

@@ -3,6 +3,7 @@
 Written from its public description. Without keys configured, any `api_key` is accepted.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,10 +80,9 @@ async def detect(request: Request) -> list[Detected]:
     """The languages a text may be in, the likeliest first."""
     parameters = parse(DetectParameters, await read(request))
     service = service_of(request)
-    detector = service.detector
     check_texts([parameters.q], service.settings.limits)
-    ranked = map(_detected, detector.rank(parameters.q))
-    likely = [one for one in ranked if one.confidence >= LEAST_CONFIDENCE]
+    ranked = await asyncio.to_thread(service.detector.rank, parameters.q)
+    likely = [one for one in map(_detected, ranked) if one.confidence >= LEAST_CONFIDENCE]
     return likely or [Detected(confidence=0.0, language="en")]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mt.errors import EngineError
 from serving.document_store import Document, DocumentStore
 
 
@@ -58,9 +59,12 @@ def test_old_ones_are_forgotten(folder: Path) -> None:
     store = DocumentStore(str(folder), keep_s=60)
     old = store.add("old.txt")
     store.finish(old, b"Jane")
+    (folder / "seq2serve-begun").touch()
+    (folder / "theirs.txt").touch()
     for path in folder.iterdir():
         os.utime(path, (0, 0))
     new = store.add("new.txt")
+    assert {path.name for path in folder.iterdir()} == {"theirs.txt", f"{new.document_id}.json"}
     assert store.find(old.document_id) is None
     assert store.read(old) is None
     assert store.find(new.document_id) == new
@@ -89,3 +93,13 @@ def test_the_default_folder_is_made_when_it_is_needed(
     assert isinstance(store.find(document.document_id), Document)
     store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_else_may_have_made_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"seq2serve-documents-{os.getuid()}").mkdir(mode=0o755)
+    with pytest.raises(EngineError, match="set documents"):
+        DocumentStore(None, keep_s=60).add("a.txt")
+    DocumentStore(str(tmp_path), keep_s=60).add("a.txt")  # one that is named may be shared
