@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from mt.beam_search import Hypothesis
 from mt.tokenizer import SPECIAL_IDS, Span, Tokenizer
-from serving.alignment import word_attention
+from serving.alignment import WordAttention, word_attention
 from serving.guards import MEANING, Decoded
 from serving.protected_spans import locate
 from serving.segmenter import gaps
@@ -62,7 +62,11 @@ def written(ids: Sequence[int], tokenizer: Tokenizer) -> tuple[str, list[Span]]:
 
 
 def _passed_through(part: Part) -> tuple[SentenceHypothesis, ...]:
-    return (SentenceHypothesis(part.segment.sentence, 0.0, 0.0, (), (), finished=True),)
+    sentence, words = part.segment.sentence, None
+    if part.aligned:
+        spans = [slot.original for slot in part.reading.slots]
+        words = WordAttention.of_copy(sentence).merged(spans, spans)
+    return (SentenceHypothesis(sentence, 0.0, 0.0, (), (), finished=True, words=words),)
 
 
 def _hypotheses(decoded: Decoded, tokenizer: Tokenizer) -> tuple[SentenceHypothesis, ...]:
@@ -78,7 +82,7 @@ def _hypothesis(
     spelt = [at for at, piece_id in enumerate(found.ids) if piece_id not in SPECIAL_IDS]
     text, spans = written([found.ids[at] for at in spelt], tokenizer)
     words = None
-    if part.reading.slots or found.attention is not None:
+    if part.aligned or part.reading.slots or found.attention is not None:
         attention = None if found.attention is None else found.attention[spelt]
         words = word_attention(part.reading.text, source_spans, text, spans, attention)
         kept = [slot.protected for slot in part.reading.slots if not slot.replaced]

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from html import escape
 from itertools import islice
 
-from mt.tokenizer import Tokenizer
-from serving.alignment import WordAttention, joined
+from mt.tokenizer import Span, Tokenizer
 from serving.composition import compose
 from serving.guards import Decoded
 from serving.markup_blocks import Block, blocks
-from serving.tag_placement import Placed, place
+from serving.tag_placement import Link, Placed, place
 from serving.text_options import TextOptions
 from serving.text_plan import Part, Planner, TextPlan
 from serving.translation import Candidate, Translation
@@ -108,24 +107,31 @@ def _candidate(pieces: Sequence[str | tuple[Block, Translation]], i: int) -> Can
 
 def _rendered(block: Block, translation: Translation, i: int) -> str:
     """A block's translation as markup: tags around their words, markers replaced, text escaped."""
-    text, words = _with_words(translation, i)
+    text, links = _with_links(translation, i)
     if text == block.text:
         return block.raw
-    placed = place(block.elements, block.text, text, words)
+    placed = place(block.elements, block.text, text, links)
     return "".join(_written(text, 0, len(text), placed, block))
 
 
-def _with_words(translation: Translation, i: int) -> tuple[str, WordAttention]:
-    """The i-th candidate's text, and attention between all its words and the source's."""
-    text, at, found = "", 0, []
+def _with_links(translation: Translation, i: int) -> tuple[str, list[Link]]:
+    """The i-th candidate's text, and the word of the source that each of its words came of."""
+    text, at = "", 0
+    links: list[Link] = []
     for sentence in translation.sentences:
         hypothesis = sentence.hypotheses[min(i, len(sentence.hypotheses) - 1)]
         text += translation.text[at : sentence.target[0]]
-        words = hypothesis.words or WordAttention.of_copy(hypothesis.text)  # passed through
-        found.append((words, sentence.source[0], len(text)))
+        if (words := hypothesis.words) is not None:  # asked for where there are elements
+            for word, of in zip(words.target, words.links, strict=True):
+                source = _moved(words.source[of], sentence.source[0]) if of >= 0 else None
+                links.append(Link(_moved(word, len(text)), source))
         text += hypothesis.text
         at = sentence.target[1]
-    return text + translation.text[at:], joined(found)
+    return text + translation.text[at:], links
+
+
+def _moved(span: Span, by: int) -> Span:
+    return span[0] + by, span[1] + by
 
 
 def _written(

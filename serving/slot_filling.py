@@ -40,8 +40,9 @@ def fill(
 
     The target word that looked at a stand-in more than at any other word is replaced. Where there
     is none, or nothing stands in, the text goes beside the translation of the word it is next to.
-    What `located` found in place is left alone.
+    What `located` found in place is left alone, and is one word.
     """
+    words = words.merged([slot.span for slot in reading.slots if not slot.replaced], located.kept)
     wanted = [slot for slot in reading.slots if slot.replaced or slot.protected in located.lost]
     found = _replaced(wanted, words, target, located.kept)
     fixed = [*located.kept, *(edit.span for edit in found.values())]
@@ -85,11 +86,11 @@ def _claims(slot: Slot, words: WordAttention, target: str) -> Iterable[tuple[int
     inside = _inside(slot, words)
     if not inside.any() or not words.target:
         return
-    mine = words.mass[:, inside].sum(axis=1)
-    others = words.mass[:, ~inside].max(axis=1, initial=0.0)
+    mine = words.weights[:, inside].sum(axis=1)
+    others = words.weights[:, ~inside].max(axis=1, initial=0.0)
     for at in np.flatnonzero(mine > others).tolist():
         if target[words.target[at][0]].isalnum():
-            yield at, float(mine[at] / words.mass[at].sum())
+            yield at, float(mine[at] / words.weights[at].sum())
 
 
 def _inside(slot: Slot, words: WordAttention) -> npt.NDArray[np.bool_]:
@@ -125,10 +126,7 @@ def _gap(slot: Slot, words: WordAttention, target: str, fixed: Sequence[Span]) -
 
 def _nearest(slot: Slot, words: WordAttention, step: int) -> Span | None:
     """The target word of the next source word before (-1) or behind (+1) the slot that has one."""
-    if not words.mass.size:
-        return None
-    best = words.mass.argmax(axis=1)
-    best[words.mass.max(axis=1) <= 0] = -1
+    best = np.array(words.links)
     start, end = slot.span
     columns = [
         i
@@ -138,7 +136,7 @@ def _nearest(slot: Slot, words: WordAttention, step: int) -> Span | None:
     for column in columns[::step]:
         hits = np.flatnonzero(best == column)
         if len(hits):
-            surest = hits[words.mass[hits, column].argmax()]
+            surest = hits[words.weights[hits, column].argmax()]
             return words.target[int(surest)]
     return None
 

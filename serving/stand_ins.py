@@ -2,10 +2,16 @@
 
 A model that never saw placeholders or addresses loses them, and the sentence around them with it.
 A plain word in their place is translated like any other, and attention tells which word of the
-translation came of it. On Multi30k, English to German, with a noun replaced by such a span in
-source and reference, BLEU was 25.6 with the span left as it is, 27.6 with it taken out, 31.9 with
-"man" in its place (33.1: the noun itself); where spans were put in behind a noun 26.6, 37.8 and
-36.8. A number that the model cannot write is read as 2: 36.3 against 25.0.
+translation came of it. BLEU of a Transformer on 200 sentences of Multi30k, English to German:
+
+| in source and reference | as it is | taken out | stand-in |
+| --- | --- | --- | --- |
+| `{name}`, a URL ... in place of a noun | 25.6 | 27.6 | 34.0 |
+| the same behind a noun | 26.6 | 37.8 | 34.9 |
+| 48, 3.5, 10:30 ... in place of a numeral | 25.0 | 31.7 | 36.2 |
+
+The noun and the numeral themselves got 33.1 and 37.0. Cutting the sentence in two at the span got
+less than leaving it there.
 """
 
 from collections.abc import Callable, Iterable, Sequence

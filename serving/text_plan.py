@@ -125,10 +125,10 @@ def _piece(
     sentence: Segment, reading: Reading, piece: Segment, bound: Span
 ) -> tuple[Segment, Reading]:
     """A piece of a reading, from one bound to the next, and what it is of the sentence."""
+    earlier = [slot for slot in reading.slots if slot.span[0] < bound[0]]
     slots = [slot for slot in reading.slots if bound[0] <= slot.span[0] < bound[1]]
-    start = original_offset(piece.start, reading.slots) if piece.start else 0
-    end = original_offset(piece.end, reading.slots)
-    start = min([start, *(slot.original[0] for slot in slots[:1])])
+    start = original_offset(piece.start, earlier) if piece.start else 0
+    end = original_offset(piece.end, [*earlier, *slots])
     end = max([end, *(slot.original[1] for slot in slots[-1:])])
     limit = len(piece.sentence)
     own = tuple(

@@ -1,8 +1,9 @@
 """Attention between pieces, to pairs of words, by hand."""
 
 import numpy as np
+import pytest
 
-from serving.alignment import WordPair, word_attention
+from serving.alignment import WordAttention, WordPair, word_attention
 
 
 def spans_of(text: str, *pieces: str) -> list[tuple[int, int]]:
@@ -43,10 +44,24 @@ def test_a_piece_over_two_words_is_shared_by_length() -> None:
     """The piece "abc." gives three quarters to "abc" and one to the full stop."""
     source, target = "abc. x", "y"
     attention = np.array([[0.6, 0.4]], np.float32)
-    pairs = word_attention(
-        source, spans_of(source, "abc.", "x"), target, [(0, 1)], attention
-    ).pairs()
-    assert words(pairs, source, target) == [("y", "abc")]  # 0.45 against 0.4 and 0.15
+    found = word_attention(source, spans_of(source, "abc.", "x"), target, [(0, 1)], attention)
+    assert found.mass == pytest.approx(np.array([[0.45, 0.15, 0.4]]))
+
+
+def test_what_a_word_gets_anyhow_counts_for_less() -> None:
+    """The mark gets most of both words' attention: 0.3 / 0.35 of the first is more telling."""
+    source, target = "un .", "one x"
+    attention = np.array([[0.3, 0.7], [0.0, 0.9]], np.float32)
+    found = word_attention(source, spans_of(source, "un", "."), target, [(0, 3), (3, 5)], attention)
+    assert found.weights[0] == pytest.approx([0.3 / 0.35, 0.7 / 1.65 * np.exp(-0.5)])
+    assert found.links == (0, 1)
+
+
+def test_words_of_a_unit_are_one() -> None:
+    found = WordAttention.of_copy("see a.b c").merged([(4, 7)], [(4, 7)])
+    assert found.source == found.target == ((0, 3), (4, 7), (8, 9))
+    assert found.mass.tolist() == [[1, 0, 0], [0, 3, 0], [0, 0, 1]]
+    assert found.links == (0, 1, 2)
 
 
 def test_eos_rows_and_columns_are_passed_over() -> None:

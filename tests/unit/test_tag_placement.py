@@ -1,15 +1,15 @@
-"""Tags around target words, from attention written by hand."""
+"""Tags around target words, from links written by hand."""
 
-import numpy as np
-
-from serving.alignment import WordAttention, word_attention
+from serving.alignment import word_attention
 from serving.markup_blocks import Element
-from serving.tag_placement import Placed, place
+from serving.tag_placement import Link, Placed, place
 
 
-def attention(source: str, target: str, rows: list[list[float]]) -> WordAttention:
+def links_of(source: str, target: str, of: list[int | None]) -> list[Link]:
+    """`of`: the number of the source word that each target word came of."""
     found = word_attention(source, [], target, [], None)
-    return WordAttention(found.source, found.target, np.array(rows, np.float32))
+    spans = [None if at is None else found.source[at] for at in of]
+    return [Link(word, span) for word, span in zip(found.target, spans, strict=True)]
 
 
 def element(source: str, text: str, *children: Element, name: str = "b") -> Element:
@@ -22,21 +22,14 @@ def shown(target: str, placed: tuple[Placed, ...]) -> list[object]:
 
 
 SOURCE, TARGET = "a red ball rolls", "es rollt ein roter Ball"
-ROWS = [
-    [0.1, 0.1, 0.1, 0.7],
-    [0.1, 0.1, 0.1, 0.7],
-    [0.4, 0.1, 0.5, 0.0],
-    [0.1, 0.8, 0.1, 0.0],
-    [0.1, 0.2, 0.6, 0.1],
-]
-WORDS = attention(SOURCE, TARGET, ROWS)
+LINKS = links_of(SOURCE, TARGET, [3, 3, 2, 1, 2])
 
 
-def test_an_element_goes_around_the_words_that_looked_into_it() -> None:
-    assert shown(TARGET, place([element(SOURCE, "red ball")], SOURCE, TARGET, WORDS)) == [
+def test_an_element_goes_around_the_words_that_came_of_it() -> None:
+    assert shown(TARGET, place([element(SOURCE, "red ball")], SOURCE, TARGET, LINKS)) == [
         ("ein roter Ball", [])
     ]
-    assert shown(TARGET, place([element(SOURCE, "rolls")], SOURCE, TARGET, WORDS)) == [
+    assert shown(TARGET, place([element(SOURCE, "rolls")], SOURCE, TARGET, LINKS)) == [
         ("es rollt", [])
     ]
 
@@ -45,51 +38,54 @@ def test_elements_stay_nested_and_disjoint() -> None:
     inner = element(SOURCE, "red", name="i")
     outer = element(SOURCE, "red ball", inner)
     other = element(SOURCE, "rolls")
-    assert shown(TARGET, place([outer, other], SOURCE, TARGET, WORDS)) == [
+    assert shown(TARGET, place([outer, other], SOURCE, TARGET, LINKS)) == [
         ("es rollt", []),
         ("ein roter Ball", [("roter", [])]),
     ]
 
 
 def test_one_word_that_drifted_does_not_cut_an_element_in_two() -> None:
-    rows = [[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.0, 1.0]]
-    source, target = "one two", "eins x zwei y"
-    words = attention(source, target, rows)
-    assert shown(target, place([element(source, "one")], source, target, words)) == [
-        ("eins x zwei", [])
+    source, target = "one two", "eins erste x erste eins zwei"
+    links = links_of(source, target, [0, 0, 1, 0, 0, 1])
+    assert shown(target, place([element(source, "one")], source, target, links)) == [
+        ("eins erste x erste eins", [])
     ]
 
 
 def test_marks_go_with_their_element_where_it_has_them() -> None:
-    target = "rot, Ball."
-    rows = [[0.9, 0.0, 0.1, 0.0], [0.1, 0.1, 0.7, 0.1], [0.1, 0.0, 0.9, 0.0], [0.9, 0, 0, 0.1]]
-    for source, inside, expected in [
-        ("red, ball.", "red,", "rot,"),
-        ("red, ball.", "red", "rot"),
-        ("red, ball.", "ball.", "Ball."),
-        ("red, ball.", "ball", "Ball"),
+    source, target = "red, ball.", "rot, Ball."
+    links = links_of(source, target, [0, 2, 2, 0])
+    for inside, expected in [
+        ("red,", "rot,"),
+        ("red", "rot"),
+        ("ball.", "Ball."),
+        ("ball", "Ball"),
     ]:
-        words = attention(source, target, rows)
-        [placed] = place([element(source, inside)], source, target, words)
+        [placed] = place([element(source, inside)], source, target, links)
         assert target[placed.start : placed.end] == expected
 
 
 def test_two_elements_never_take_the_same_word() -> None:
     source, target = "one two", "einszwei"
-    words = attention(source, target, [[0.4, 0.6]])
-    found = place([element(source, "one"), element(source, "two")], source, target, words)
-    assert sorted(target[one.start : one.end] for one in found) == ["", "einszwei"]
+    links = links_of(source, target, [1])
+    found = place([element(source, "one"), element(source, "two")], source, target, links)
+    assert [target[one.start : one.end] for one in found] == ["", "einszwei"]
+
+
+def test_a_word_of_none_is_in_no_element_by_itself() -> None:
+    source, target = "one two", "nun eins zwei"
+    links = links_of(source, target, [None, 0, 1])
+    assert shown(target, place([element(source, "one")], source, target, links)) == [("eins", [])]
 
 
 def test_without_attention_tags_go_as_far_in() -> None:
     source, target = "one two three four", "eins zwei drei vier"
-    words = word_attention(source, [], target, [], None)
-    assert shown(target, place([element(source, "two three")], source, target, words)) == [
+    links = links_of(source, target, [None] * 4)
+    assert shown(target, place([element(source, "two three")], source, target, links)) == [
         ("zwei drei", [])
     ]
 
 
 def test_an_empty_translation_still_has_its_tags() -> None:
-    words = word_attention("one two", [], "", [], None)
-    [placed] = place([element("one two", "one")], "one two", "", words)
+    [placed] = place([element("one two", "one")], "one two", "", [])
     assert (placed.start, placed.end) == (0, 0)
