@@ -5,10 +5,10 @@ element goes around the run of words that is worth most. So a word that drifted 
 reason to cut the run in two, and every element stays one element. Elements within another stay
 within it, and beside each other they stay disjoint: what comes out is nested as it went in.
 
-Around one to three words of 500 sentences of Multi30k, English to German, whose translations eflomal
-links with a run of words of their own, tags stood around exactly those words in 79.4 % (Transformer)
-and 86.8 % (GRU). Strongest links grown from both directions gave 73.2 and 79.6, strongest attention
-as it is 50.4 and 80.8, tags as far in as they were 25.0 and 24.2.
+Around one to three words of 500 sentences of Multi30k, English to German, whose translations
+eflomal links with a run of words of their own, tags stood around exactly those words in 79.4 % of
+them (Transformer) and 86.8 % (GRU). Strongest links grown from both directions gave 73.2 and 79.6,
+strongest attention as it is 50.4 and 80.8, tags as far in as they were 25.0 and 24.2.
 """
 
 import unicodedata
