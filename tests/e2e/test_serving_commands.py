@@ -94,7 +94,7 @@ def test_lines_before_a_bad_one_are_written(bundle: Path) -> None:
     [
         (b"Hello.\n\xff\n", "line 2: byte 1 is not UTF-8"),
         (b"caf\xc3\n", "line 1: byte 4 is not UTF-8"),
-        ("😀\n".encode(), "line 1: "),
+        ("漢字\n".encode(), "line 1: "),
     ],
 )
 def test_bad_lines(bundle: Path, stdin: bytes, message: str) -> None:
