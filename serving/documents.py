@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from dataclasses import replace
+from functools import partial
 
 from mt import log
 from mt.errors import InputError, MTError, OverloadedError
@@ -16,6 +17,7 @@ from serving.service import Service
 
 FORMATS = (".txt",)
 PIECE_CHARS = 2_000  # so few sentences at a time that others get their turn
+ENDS = ("\n", ". ", " ")  # where a piece may end, the better first
 BOM = "\ufeff"
 PAUSE_S = 30.0  # until a file that found no place may be sent again
 
@@ -43,13 +45,12 @@ def decode(content: bytes) -> str:
 
 
 def pieces(text: str, most: int) -> list[str]:
-    """Consecutive parts of at most so many characters, cut behind a newline or else a space."""
+    """Consecutive parts of at most so many characters, cut where `ENDS` say, or anywhere."""
     found, start = [], 0
     while len(text) - start > most:
-        end = start + most
-        cut = next((at for c in "\n " if (at := text.rfind(c, start, end)) >= 0), end - 1)
-        found.append(text[start : cut + 1])
-        start = cut + 1
+        end = _end_of_piece(text, start, start + most)
+        found.append(text[start:end])
+        start = end
     return [*found, text[start:]]
 
 
@@ -71,19 +72,46 @@ async def translate(service: Service, models: Models, text: str, order: Order, f
     return "".join(done)
 
 
+async def translate_in_turn(
+    service: Service, models: Models, text: str, order: Order, facts: Facts
+) -> str:
+    """As `translate`, when those that came before have had their turn.
+
+    Raises:
+        OverloadedError: as many wait as may.
+    """
+    _refuse_where_full(service)
+    service.files += 1
+    try:
+        async with service.turn:
+            return await translate(service, models, text, order, facts)
+    finally:
+        service.files -= 1
+
+
 def start(service: Service, models: Models, name: str, text: str, order: Order) -> Document:
     """Translate a file in the background; what `service.documents` knows of it tells how far it is.
 
     Raises:
         OverloadedError: as many wait as may.
     """
-    if len(service.jobs) >= service.settings.documents.max_waiting:
-        raise OverloadedError("too many files are waiting", retry_after_s=PAUSE_S)
+    _refuse_where_full(service)
     document = service.documents.add(name, len(text), key=secrets.token_hex(32))
+    service.files += 1
     job = asyncio.create_task(_job(service, models, document, text, order))
     service.jobs.add(job)
-    job.add_done_callback(service.jobs.discard)
+    job.add_done_callback(partial(_leave, service))
     return document
+
+
+def _refuse_where_full(service: Service) -> None:
+    if service.files >= service.settings.documents.max_waiting:
+        raise OverloadedError("too many files are waiting", retry_after_s=PAUSE_S)
+
+
+def _leave(service: Service, job: asyncio.Task[None]) -> None:
+    service.jobs.discard(job)
+    service.files -= 1
 
 
 async def _job(
@@ -126,3 +154,11 @@ async def _patiently(
             await asyncio.sleep(error.retry_after_s)
         else:
             return one.translation.text
+
+
+def _end_of_piece(text: str, start: int, latest: int) -> int:
+    for end in ENDS:
+        at = text.rfind(end, start, latest)
+        if at >= 0:
+            return at + len(end)
+    return latest

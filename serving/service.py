@@ -23,7 +23,8 @@ class Service:
         self.in_flight = 0  # HTTP requests, probes included
         self.draining = False
         self.documents = DocumentStore(settings.documents.folder, settings.documents.keep_s)
-        self.jobs: set[asyncio.Task[None]] = set()  # documents under way
+        self.files = 0  # waiting to be translated, or under way
+        self.jobs: set[asyncio.Task[None]] = set()  # those of them that no request waits for
         self.turn = asyncio.Semaphore(settings.documents.parallel)
         self._open_models = open_models
         self._models: Models | None = None

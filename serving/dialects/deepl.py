@@ -6,7 +6,6 @@ rather than ignored, unless the client only prefers it.
 """
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -33,6 +32,7 @@ MAX_BODY_BYTES = 128 * 1024
 REPEATABLE = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 NO_LIMIT = 1_000_000_000_000  # characters; what an account without a limit is told
 REGIONS = {"EN": ("EN-GB", "EN-US"), "PT": ("PT-BR", "PT-PT")}  # its clients refuse the bare ones
+
 router = APIRouter()
 
 
@@ -66,7 +66,7 @@ class DeepLLanguage(BaseModel):
 
 
 class DeepLError(BaseModel):
-    """What went wrong, twice in words."""
+    """What went wrong, and of which kind it is."""
 
     message: str
     detail: str
@@ -158,9 +158,8 @@ def write_error(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error as its clients read it: both keys must be text."""
-    status = plain_status(kind)
-    body = DeepLError(message=HTTPStatus(status).phrase, detail=detail)
-    return JSONResponse(body.model_dump(), status, headers=headers)
+    body = DeepLError(message=detail, detail=kind.title)
+    return JSONResponse(body.model_dump(), plain_status(kind), headers=headers)
 
 
 def _both_places() -> APIRouter:

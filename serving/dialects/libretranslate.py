@@ -47,7 +47,6 @@ PATHS = {"/translate", "/detect", "/languages", "/frontend/settings", "/translat
 PATHS |= {"/suggest", "/health", "/spec"}
 FILES = "/download_file/"
 
-
 router = APIRouter(tags=["LibreTranslate"], responses={"4XX": {"model": ErrorBody}})
 
 
@@ -117,13 +116,12 @@ async def translate_file(request: Request) -> TranslatedFile:
     models = service.models
     order = _order(parse(FileParameters, values), models)
     file = uploaded(values)
-    work = documents.translate(service, models, file.text, order, request.state.facts)
+    work = documents.translate_in_turn(service, models, file.text, order, request.state.facts)
     translated = await dispatch.unless_disconnected(request, work)
-    document = service.documents.add(
-        f"{Path(file.name).stem}_{order.target}{Path(file.name).suffix}"
-    )
+    given = Path(file.name)
+    document = service.documents.add(f"{given.stem}_{order.target}{given.suffix}")
     service.documents.finish(document, translated.encode())
-    url = request.url_for("download_file", name=f"{document.document_id}{Path(file.name).suffix}")
+    url = request.url_for("download_file", name=f"{document.document_id}{given.suffix}")
     return TranslatedFile(translated_file_url=str(url))
 
 

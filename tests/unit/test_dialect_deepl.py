@@ -53,7 +53,7 @@ def error_of(response: httpx.Response, status: int) -> str:
     assert body.keys() == {"message", "detail"}
     assert all(isinstance(value, str) for value in body.values())
     assert SECRET not in response.text
-    return str(body["detail"])
+    return str(body["message"])
 
 
 ANSWER = {"detected_source_language": "FR", "text": FRENCH, "billed_characters": len(FRENCH)}

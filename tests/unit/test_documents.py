@@ -68,6 +68,8 @@ def test_pieces_are_the_text(text: str, most: int) -> None:
     [
         ("ab\ncd e\nf", 6, ["ab\n", "cd e\nf"]),
         ("ab cd ef", 6, ["ab cd ", "ef"]),
+        ("a. b c d", 6, ["a. ", "b c d"]),
+        ("a. b c d.", 7, ["a. ", "b c d."]),
         ("abcdef", 4, ["abcd", "ef"]),
         ("", 4, [""]),
     ],
@@ -98,7 +100,7 @@ def test_deepl_gives_an_id_a_status_and_once_the_file(client: AppClient) -> None
         }
         assert ask(client, sent, "/result").content == TEXT.encode()
         for again in ("/result", ""):
-            assert "fetched once" in ask(client, sent, again).json()["detail"]
+            assert "fetched once" in ask(client, sent, again).json()["message"]
 
 
 def test_a_document_that_is_not_ready() -> None:
@@ -109,7 +111,7 @@ def test_a_document_that_is_not_ready() -> None:
         client.runner.run(asyncio.to_thread(stepper.wait_until_asked))
         assert ask(client, first).json()["status"] == "translating"
         assert ask(client, second).json()["status"] == "queued"
-        assert "not ready" in ask(client, first, "/result").json()["detail"]
+        assert "not ready" in ask(client, first, "/result").json()["message"]
         assert ask(client, first, "/result").status_code == 503
         stepper.open()
         assert wait(client, second)["status"] == "done"
@@ -144,7 +146,7 @@ def test_bad_files(client: AppClient, path: str, changes: dict[str, Any], messag
         found = wait(client, sent)
         assert found["status"] == "error"
         assert message in found["error_message"]
-        assert "fetched once" in ask(client, sent, "/result").json()["detail"]
+        assert "fetched once" in ask(client, sent, "/result").json()["message"]
     else:
         assert sent.status_code == 400
         assert message in sent.text
@@ -162,7 +164,7 @@ def test_no_file(client: AppClient, path: str) -> None:
 def test_deepl_converts_to_no_other_format(client: AppClient) -> None:
     assert upload(client, "/v2/document", output_format="txt").status_code == 200
     refused = upload(client, "/v2/document", output_format="pdf")
-    assert "output_format: only txt" in refused.json()["detail"]
+    assert "output_format: only txt" in refused.json()["message"]
     assert upload(client, "/v2/document", name="x", filename="a/b.TXT").status_code == 200
 
 
@@ -207,11 +209,13 @@ def test_as_many_files_as_may_wait() -> None:
     limits = {"max_waiting": 1}
     with open_app(echo(bundle, stepper=stepper), documents=limits) as client:
         first = upload(client, "/v2/document")
-        refused = upload(client, "/v2/document")
-        assert refused.status_code == 429
-        assert int(refused.headers["retry-after"]) >= 1
+        for path in ("/v2/document", "/translate_file"):
+            refused = upload(client, path)
+            assert refused.status_code == 429
+            assert int(refused.headers["retry-after"]) >= 1
         stepper.open()
         assert wait(client, first)["status"] == "done"
+        assert upload(client, "/translate_file").status_code == 200
 
 
 def test_nothing_is_left_behind(folder: Path) -> None:
