@@ -86,7 +86,9 @@ class RunningBatch:
         keys = [one.job.key for one in self._running] + [job.key for job in jobs]
         if len(set(keys)) < len(keys):
             raise ValueError("two sentences have one key")
-        slots = self._stepper.admit([job.src_ids for job in jobs])
+        slots = self._stepper.admit(
+            [job.src_ids for job in jobs], [job.options.rows for job in jobs]
+        )
         new = [RunningSentence(job, self._limit(job)) for job in jobs]
         born = len(self._history)
         records = [one.record(slot, born) for one, slot in zip(new, slots, strict=True)]

@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.model"
 MODEL_CARD = "MODEL_CARD.md"
 SCHEMA_VERSION: Literal[1] = 1
-GRAPH_VERSION: Literal[1] = 1
+GRAPH_VERSION: Literal[2] = 2  # of `mt.graph_signature`
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"  # safe in an address, a log and a file name
 
 
@@ -75,7 +75,7 @@ class Manifest(Strict):
     """Everything there is to know about a bundle without opening a graph."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    graph_version: Literal[1] = Field(GRAPH_VERSION, description="names and axes of the graphs")
+    graph_version: Literal[2] = Field(GRAPH_VERSION, description="names and axes of the graphs")
     name: str = Field(pattern=NAME_PATTERN)
     family: str = Field(pattern=NAME_PATTERN, description="of the model, as its recipe names it")
     source_language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
@@ -214,12 +214,13 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{folder} lacks {MANIFEST}; it is not a bundle") from None
     except (OSError, ValueError, RecursionError):
         raise BundleError(f"{path} is not readable JSON; export the bundle again") from None
-    version = values.get("schema_version") if isinstance(values, dict) else None
-    if version != SCHEMA_VERSION:
-        raise BundleError(
-            f"{folder} has schema {version}, this program reads {SCHEMA_VERSION}; "
-            "export it again with this version"
-        )
+    for key, readable in (("schema_version", SCHEMA_VERSION), ("graph_version", GRAPH_VERSION)):
+        version = values.get(key) if isinstance(values, dict) else None
+        if version != readable:
+            raise BundleError(
+                f"{folder} has {key} {version}, this program reads {readable}; "
+                "export it again: seq2serve export RUN --out FOLDER"
+            )
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The two ONNX graphs of a bundle, version 1: names and axes, for the exporter and every runtime.
+"""The two ONNX graphs of a bundle, version 2: names and axes, for the exporter and every runtime.
 
 A graph says the rest itself: tensors are told apart by the prefix of their name, axes by the name
 of their dimension, so a runtime moves the tensors of any family without knowing the family.
@@ -12,13 +12,12 @@ of their dimension, so a runtime moves the tensors of any family without knowing
 
 **Step graph**, once for each decoding step. Hypotheses stand in a grid of `sentences` x `width`,
 where width is the most hypotheses any sentence has: the beams of a sentence are the query length of
-its cross attention, and `memory.*` is never copied for each beam. Flat places of the grid, sentence
-by sentence, are *cells*; `cells = sentences * width`. A cell without a hypothesis is computed and
+its attention, and `memory.*` is never copied for each beam. Flat places of the grid, sentence by
+sentence, are *cells*; `cells = sentences * width`. A cell without a hypothesis is computed and
 forgotten.
 
 * in   `last_ids` (sentences, width) int64; `positions` (sentences, width) int64, tokens decoded so
   far, 0 at the first step of a hypothesis
-* in   `parents` (cells) int64: the entry of `state.*` that each cell continues
 * in   `live` (rows) int64: cells with a hypothesis; only these reach the output projection
 * in   `k` (1) int64
 * in   `with_attention` (1) bool, where computing weights costs extra
@@ -28,24 +27,39 @@ forgotten.
 * out  `attention` (rows, src_len) float32, absent where a model has none
 * out  `next.*`: the new value of every `state.*`
 
-A state with an axis named `past_len` is a *cache* (entries, ..., past_len, d): the graph gathers it
-by `parents` and appends one entry on the right, so a hypothesis younger than its neighbours has
-padding on the left, which `positions` tells apart; a new hypothesis may name any entry. Every
-other state is *replaced* (entries, ...): a runtime puts the `start.*` rows of new sentences behind
-the entries of the last step and lets `parents` point there; where a graph has states of both kinds,
-their caches get as many empty entries behind theirs. A graph leaves out the inputs it has no use
-for.
+A state with an axis named `cache_len` is a *cache* (sentences, n_heads, cache_len, d): a pool of
+entries that all hypotheses of a sentence share. Each step writes one entry for every cell into it,
+and never moves the others: which of them a hypothesis sees says a mask. Reordering hypotheses so
+costs nothing, and a runtime that gives `next.*` the memory of `state.*` has no copy made at all.
+
+* in   `cache_places` (sentences, width, n_heads, 3) int64: sentence, head and entry to write
+* in   `cache_bias` (sentences, 1, width, cache_len) float32: 0 at the entries that a cell sees, its
+  own new one among them, -inf elsewhere; every cell sees one at least
+* in   `cache_positions` (sentences, cache_len) int64: of the token of each entry
+
+Every other state is *replaced* (entries, ...):
+
+* in   `parents` (cells) int64: the entry that each cell continues. A runtime puts the `start.*`
+  rows of new sentences behind the entries of the last step and lets `parents` point there.
+
+A graph leaves out the inputs it has no use for.
 """
 
 SRC_IDS = "src_ids"
 
 LAST_IDS = "last_ids"
 POSITIONS = "positions"
-PARENTS = "parents"
 LIVE = "live"
 K = "k"
 WITH_ATTENTION = "with_attention"
-STEP_INPUTS = (LAST_IDS, POSITIONS, PARENTS, LIVE, K, WITH_ATTENTION)  # beside memory and state
+CACHE_PLACES = "cache_places"
+CACHE_BIAS = "cache_bias"
+CACHE_POSITIONS = "cache_positions"
+PARENTS = "parents"
+STEP_INPUTS = (  # beside memory and state
+    *(LAST_IDS, POSITIONS, LIVE, K, WITH_ATTENTION),
+    *(CACHE_PLACES, CACHE_BIAS, CACHE_POSITIONS, PARENTS),
+)
 
 TOP_IDS = "top_ids"
 TOP_LOG_PROBS = "top_log_probs"
@@ -58,4 +72,4 @@ NEXT = "next."
 SRC_MASK = "memory.src_mask"
 
 SRC_LEN = "src_len"
-PAST_LEN = "past_len"
+CACHE_LEN = "cache_len"

@@ -57,8 +57,13 @@ class Stepper(Protocol):
     def vocab_size(self) -> int:
         """Number of ids; `step` returns min(k, vocab_size) continuations."""
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[Slot]:
-        """Encode sentences of any lengths (each ends with eos) beside those already running."""
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[Slot]:
+        """Encode sentences of any lengths (each ends with eos) beside those already running.
+
+        most_rows: of each sentence, the rows it will have at most, where that is known.
+        """
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
         """Continue every row by one id; return each row's k best next ids."""

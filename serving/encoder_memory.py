@@ -1,95 +1,86 @@
 """What decoding reads of every running sentence: kept once a sentence, never once a hypothesis."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mt.errors import EngineError
 from mt.graph_signature import SRC_MASK
-from mt.stepper import Ids, Slot
+from mt.stepper import Ids
+from serving.padding import padded
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 Tensors = dict[str, Array]
+
+# Padding costs at every step, cutting it off one copy: so cut where this part of it is nobody's.
+CUT_PART = 0.25
 
 
 class EncoderMemory:
-    """Tensors (sentences, ..., src_len, ...) of the running sentences, padded to the longest.
+    """Tensors (places, ..., src_len, ...) of the running sentences, padded on the right.
 
-    Joining and leaving is noted at once and carried out by the next `tensors`, in a single copy.
+    `tensors` stays the same object while nothing but the arrays' contents changes.
     """
 
     def __init__(self, length_axes: Mapping[str, int]) -> None:
         """Start empty; `length_axes` is the axis of each tensor that is src_len long."""
         self._length_axes = length_axes
-        self._slots: list[Slot] = []
         self._tensors: Tensors = {}
-        self._joining: list[tuple[list[Slot], Tensors]] = []
-        self._leaving: set[Slot] = set()
-
-    def admit(self, slots: Sequence[Slot], tensors: Tensors) -> None:
-        """Add sentences, row i of each tensor belonging to slots[i]."""
-        self._joining.append((list(slots), tensors))
-
-    def retire(self, slots: Iterable[Slot]) -> None:
-        """Drop sentences."""
-        self._leaving.update(slots)
+        self._lengths = np.zeros(0, np.int64)  # tokens of the sentence in each place, 0 where none
 
     @property
-    def changed(self) -> bool:
-        """Whether a sentence joined or left since the last `tensors`."""
-        return bool(self._joining or self._leaving)
-
     def tensors(self) -> Tensors:
-        """Every tensor, one row for each running sentence."""
-        if self.changed:
-            self._rebuild()
+        """Every tensor, one row for each place; in a free one stands what stood there last."""
         return self._tensors
 
     @property
-    def n_sentences(self) -> int:
-        """Number of rows of `tensors`."""
-        return len(self._slots)
+    def longest(self) -> int:
+        """Tokens of the longest running sentence."""
+        return int(self._lengths.max())
 
-    def places(self, slots: Ids) -> Ids:
-        """The row of each slot within `tensors`.
+    def admit(self, places: Ids, tensors: Mapping[str, Array]) -> None:
+        """Put sentences into places, row i of each tensor into places[i]; new ones are appended."""
+        n_places = max(len(self._lengths), int(places.max()) + 1)
+        lengths = np.zeros(n_places, np.int64)
+        lengths[: len(self._lengths)] = self._lengths
+        lengths[places] = tensors[SRC_MASK].sum(axis=1)
+        self._lengths = lengths
+        self._resize(n_places, tensors)
+        for name, axis in self._length_axes.items():
+            given, kept = tensors[name], self._tensors[name]
+            cut = _first(given, axis, kept.shape[axis])
+            kept[places] = 0  # beyond a shorter sentence nothing of the place's last one stays
+            _first(kept, axis, cut.shape[axis])[places] = cut
 
-        Raises:
-            EngineError: a slot is not running.
-        """
-        place = {slot: i for i, slot in enumerate(self._slots)}
-        try:
-            return np.array([place[slot] for slot in slots.tolist()], np.int64)
-        except KeyError as error:
-            raise EngineError(f"slot {error} is not running") from None
+    def retire(self, places: Ids) -> None:
+        """Let others have these places, and the room that their sentences needed."""
+        self._lengths[places] = 0
 
-    def _rebuild(self) -> None:
-        parts = [(self._slots, self._tensors), *self._joining] if self._slots else self._joining
-        kept = [
-            ([slots[i] for i in stays], {name: t[stays] for name, t in tensors.items()})
-            for slots, tensors in parts
-            if (stays := [i for i, slot in enumerate(slots) if slot not in self._leaving])
-        ]
-        self._slots = [slot for slots, _ in kept for slot in slots]
-        self._joining, self._leaving = [], set()
-        longest = max((_longest(tensors[SRC_MASK]) for _, tensors in kept), default=0)
-        self._tensors = {
-            name: np.concatenate([_fit(tensors[name], axis, longest) for _, tensors in kept])
-            for name, axis in self._length_axes.items()
-            if kept
-        }
+    def pack(self, kept: Ids) -> None:
+        """Keep these places only; they are in ascending order."""
+        self._lengths = self._lengths[kept]
+        self._tensors = {name: tensor[kept] for name, tensor in self._tensors.items()}
 
-
-def _longest(mask: Array) -> int:
-    """Tokens of the longest sentence of a mask (sentences, src_len)."""
-    return int(mask.sum(axis=1).max())
+    def _resize(self, n_places: int, like: Mapping[str, Array]) -> None:
+        """Make room for all places and for the longest sentence; cut off what nobody needs."""
+        longest = padded(self.longest)
+        old = self._tensors.get(SRC_MASK)
+        rows, length = old.shape if old is not None else (0, 0)
+        idle = length - longest
+        if rows == n_places and 0 <= idle < CUT_PART * max(length, 1):
+            return
+        resized: Tensors = {}
+        for name, axis in self._length_axes.items():
+            shape = list(like[name].shape)
+            shape[0], shape[axis] = n_places, longest
+            resized[name] = np.zeros(shape, like[name].dtype)
+            if rows:
+                kept = _first(self._tensors[name], axis, longest)
+                _first(resized[name], axis, kept.shape[axis])[:rows] = kept
+        self._tensors = resized
 
 
-def _fit(tensor: Array, axis: int, length: int) -> Array:
-    """Cut or zero-pad one axis on its right to `length`."""
-    index = [slice(None)] * tensor.ndim
-    index[axis] = slice(length)
-    cut = tensor[tuple(index)]
-    widths = [(0, 0)] * tensor.ndim
-    widths[axis] = (0, length - cut.shape[axis])
-    return np.pad(cut, widths) if widths[axis][1] else cut
+def _first(tensor: Array, axis: int, length: int) -> Array:
+    """A view of the first `length` positions of one axis."""
+    return tensor[(slice(None),) * axis + (slice(length),)]

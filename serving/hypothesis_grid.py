@@ -13,24 +13,27 @@ class Grid:
     """The places of one step's rows.
 
     sentences (rows,): the sentence each row belongs to, rows of one sentence together;
-    positions (rows,): tokens each row has decoded so far; n_sentences: those with no row included.
+    positions (rows,): tokens each row has decoded so far; n_sentences: those with no row included;
+    least_width: columns there are at least.
     """
 
     sentences: Ids
     positions: Ids
     n_sentences: int
+    least_width: int = 1
 
     @cached_property
     def columns(self) -> Ids:
         """The rank of each row (rows,) among those of its sentence."""
         ranks = np.arange(len(self.sentences))
-        first = np.r_[True, self.sentences[1:] != self.sentences[:-1]][: len(ranks)]
+        first = np.ones(len(ranks), np.bool_)
+        first[1:] = self.sentences[1:] != self.sentences[:-1]
         return ranks - np.maximum.accumulate(np.where(first, ranks, 0))
 
     @cached_property
     def width(self) -> int:
-        """The most rows of a sentence, at least 1."""
-        return int(self.columns.max(initial=0)) + 1
+        """The most rows of a sentence, or more where the least is more."""
+        return max(int(self.columns.max(initial=0)) + 1, self.least_width)
 
     @property
     def n_cells(self) -> int:

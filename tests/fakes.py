@@ -44,7 +44,9 @@ class CheckedStepper(ABC):
     def vocab_size(self) -> int:
         return self._vocab_size
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[int]:
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[int]:
         assert src_ids, "nothing to admit"
         assert all(len(src) for src in src_ids), "an empty source"
         slots = list(range(self.admitted, self.admitted + len(src_ids)))

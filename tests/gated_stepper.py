@@ -39,10 +39,12 @@ class GatedStepper(EchoStepper):
         """Return when the engine stands before one more step."""
         assert self._arrivals.acquire(timeout=PATIENCE_S), "the engine never asked for a step"
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[int]:
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[int]:
         if self._poison_at == "admit" and any(self.poison & set(src) for src in src_ids):
             raise RuntimeError("poison")
-        return super().admit(src_ids)
+        return super().admit(src_ids, most_rows)
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
         self._arrivals.release()

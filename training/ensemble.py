@@ -34,13 +34,15 @@ class EnsembleStepper:
         """Number of ids."""
         return self._members[0].vocab_size
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[Slot]:
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[Slot]:
         """Encode sentences by every member; they count alike, so a slot is the same in all.
 
         Raises:
             InputError: a sentence has no ids, or one that is not in the vocabulary.
         """
-        slots, *_ = [member.admit(src_ids) for member in self._members]
+        slots, *_ = [member.admit(src_ids, most_rows) for member in self._members]
         return slots
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:

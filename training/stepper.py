@@ -49,8 +49,12 @@ class TorchStepper:
         """Number of ids."""
         return self._model.vocab_size
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[Slot]:
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[Slot]:
         """Encode sentences together and put them beside those already running.
+
+        The number of their rows does not matter here.
 
         Raises:
             InputError: a sentence has no ids, or one that is not in the vocabulary.

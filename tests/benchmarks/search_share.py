@@ -36,9 +36,11 @@ class TimedStepper:
         """That of the stepper inside."""
         return self._stepper.vocab_size
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[int]:
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[int]:
         """Admit, timed."""
-        return self._timed(lambda: self._stepper.admit(src_ids))
+        return self._timed(lambda: self._stepper.admit(src_ids, most_rows))
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
         """Step, timed and counted."""

@@ -107,7 +107,16 @@ def test_a_manifest_that_is_not_json(folder: Path, text: bytes) -> None:
 @pytest.mark.parametrize(("text", "version"), [(b"[]", "None"), (b'{"schema_version": 2}', "2")])
 def test_another_schema_is_refused_by_its_number(folder: Path, text: bytes, version: str) -> None:
     (folder / "manifest.json").write_bytes(text)
-    assert f"has schema {version}, this program reads 1" in refused(folder)
+    assert f"has schema_version {version}, this program reads 1" in refused(folder)
+
+
+def test_graphs_of_another_signature_are_refused_by_its_number(folder: Path) -> None:
+    path = folder / "manifest.json"
+    values = json.loads(path.read_text("utf-8")) | {"graph_version": 1}
+    path.write_text(json.dumps(values), encoding="utf-8")
+    message = refused(folder)
+    assert "has graph_version 1, this program reads 2" in message
+    assert "seq2serve export RUN" in message
 
 
 @pytest.mark.parametrize(

@@ -313,7 +313,9 @@ def test_a_failing_model_that_cannot_even_retire_keeps_the_engine_up() -> None:
 
 def test_our_own_errors_reach_the_caller_as_they_are() -> None:
     class Refusing(EchoStepper):
-        def admit(self, src_ids: Sequence[Sequence[int]]) -> list[int]:
+        def admit(
+            self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+        ) -> list[int]:
             raise InputError("too odd for this model")
 
     with running(Refusing(40)) as engine, pytest.raises(InputError, match="too odd"):

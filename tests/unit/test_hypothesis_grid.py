@@ -26,3 +26,10 @@ def test_values_go_to_their_places_and_zero_to_empty_ones() -> None:
 
 def test_a_grid_without_rows() -> None:
     assert (EMPTY.width, EMPTY.n_cells, EMPTY.cells.tolist()) == (1, 0, [])
+
+
+def test_a_grid_may_be_wider_than_its_rows_need() -> None:
+    grid = Grid(np.array([0, 1]), np.array([3, 4]), 2, least_width=2)
+    assert grid.width == 2
+    assert grid.cells.tolist() == [0, 2]
+    assert grid.spread(np.array([7, 8])).tolist() == [7, 0, 8, 0]

@@ -193,7 +193,8 @@ def test_a_step_leaves_what_it_returned_before_alone(stepper: OnnxStepper) -> No
 def test_the_graphs_are_named_as_the_signature_says(bundle: Bundle) -> None:
     step = onnx.load(bundle.folder / STEP).graph
     assert {value.name for value in step.input} == {
-        *names.STEP_INPUTS,
+        *(names.LAST_IDS, names.POSITIONS, names.LIVE, names.K, names.WITH_ATTENTION),
+        *(names.CACHE_PLACES, names.CACHE_BIAS),
         *(names.SRC_MASK, "memory.keys.0", "memory.values.0"),
         *("state.keys.0", "state.values.0"),
     }
@@ -201,5 +202,25 @@ def test_the_graphs_are_named_as_the_signature_says(bundle: Bundle) -> None:
         v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
         for v in step.input
     }
-    assert axes["state.keys.0"] == ["entries", 2, names.PAST_LEN, 8]
+    assert axes["state.keys.0"] == ["sentences", 2, names.CACHE_LEN, 8]
     assert axes["memory.keys.0"] == ["sentences", 2, names.SRC_LEN, 8]
+
+
+def test_greedy_sentences_and_wider_ones_are_stepped_apart(stepper: OnnxStepper) -> None:
+    """And what comes back is in the order of the rows, attention of two lengths included."""
+    sources = [[5, 6, EOS_ID], [7, EOS_ID], [8, 9, 10, 11, EOS_ID]]
+    wanted = []
+    for source, most in zip(sources, (4, 1, 4), strict=True):
+        slots = stepper.admit([source], [most])
+        wanted.append(stepper.step(first_rows(slots), 3, with_attention=True))
+        stepper.retire(slots)
+    found = stepper.step(first_rows(stepper.admit(sources, [4, 1, 4])), 3, with_attention=True)
+    assert found.attention is not None
+    assert found.attention.shape == (3, 5)
+    for i, one in enumerate(wanted):
+        assert one.attention is not None
+        np.testing.assert_array_equal(found.ids[i : i + 1], one.ids)
+        np.testing.assert_array_equal(found.log_probs[i : i + 1], one.log_probs)
+        length = one.attention.shape[1]
+        np.testing.assert_allclose(found.attention[i, :length], one.attention[0], atol=1e-6)
+        assert not found.attention[i, length:].any()

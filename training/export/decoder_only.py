@@ -35,31 +35,25 @@ class _Stack(Parts):
         self.layers = list(cast(Iterable[Layer], model.layers))
 
     def through(self, i: int, x: str, attention: "partial[str]") -> str:
-        """Pass x (n, d_model) through layer i, whose attention is given."""
+        """Pass x through layer i, whose attention is given."""
         layer = self.layers[i]
         x = self.residual(layer.self_attention_residual, x, attention)
         feed_forward = partial(self.feed_forward, layer.feed_forward)
         return self.residual(layer.feed_forward_residual, x, feed_forward)
 
-    def qkv(self, layer: SelfAttention, x: str, shape: str, positions: str) -> list[str]:
-        """Queries, keys and values (batch, n_heads, length, d_head) of x (n, d_model)."""
-        graph = self.graph
-        packed = graph.reshape(graph.linear(x, layer.qkv), shape, 3 * self.config.d_model)
-        query, keys, values = graph.ops("Split", packed, outputs=3, axis=2, num_outputs=3)
+    def qkv(self, layer: SelfAttention, x: str, positions: str) -> list[str]:
+        """Queries, keys and values (batch, length, d_model) of x."""
+        packed = self.linear(x, layer.qkv)
+        query, keys, values = self.graph.ops("Split", packed, outputs=3, axis=2, num_outputs=3)
         if layer.is_rotary:
             query, keys = self.rotate(query, positions), self.rotate(keys, positions)
-        return [self.heads(part, shape) for part in (query, keys, values)]
+        return [query, keys, values]
 
     def scores(self, query: str, keys: str) -> str:
         """(batch, n_heads, n_queries, n_keys)."""
         graph, scale = self.graph, self.graph.constant(1 / math.sqrt(self.d_head), np.float32)
         product = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
         return graph.op("Mul", product, scale)
-
-    def merged(self, context: str) -> str:
-        """(batch, n_heads, length, d_head) -> (batch * length, d_model)."""
-        by_length = self.graph.op("Transpose", context, perm=[0, 2, 1, 3])
-        return self.graph.reshape(by_length, -1, self.config.d_model)
 
 
 class _Source(_Stack):
@@ -69,7 +63,6 @@ class _Source(_Stack):
         super().__init__("encoder", model, ranges, limits)
         graph = self.graph
         self.src_ids, src_mask = source(graph)
-        self.shape = graph.op("Shape", self.src_ids)  # batch, src_len
         self.length = graph.size(self.src_ids, 1)
         mask = graph.op("Unsqueeze", src_mask, graph.constant([1, 2]))  # (batch, 1, 1, src_len)
         if model.config.source_mask == "causal":
@@ -82,7 +75,6 @@ class _Source(_Stack):
         table, zero = self.encodings(self.model.places), graph.constant([0])
         if table is not None:
             x = graph.op("Add", x, graph.op("Slice", table, zero, self.length, zero))
-        x = graph.reshape(x, -1, self.config.d_model)
         for i, layer in enumerate(self.layers):
             attention = partial(self.attention, layer.self_attention, i)
             x = self.through(i, x, attention)
@@ -97,92 +89,75 @@ class _Source(_Stack):
         return graph.op("LessOrEqual", places, queries)
 
     def attention(self, layer: SelfAttention, i: int, x: str) -> str:
-        """(batch * src_len, d_model) -> the same shape; keys and values are handed out."""
+        """(batch, src_len, d_model) -> the same shape; keys and values are handed out."""
         graph = self.graph
-        query, *pair = self.qkv(layer, x, self.shape, graph.constant([0]))
+        query, *pair = (self.heads(part) for part in self.qkv(layer, x, graph.constant([0])))
         for part, name in zip(pair, memory_names(i + 1)[-2:], strict=True):
             graph.op("Identity", part, name=name)
             graph.output(name, np.float32, ["batch", self.n_heads, names.SRC_LEN, self.d_head])
         keys, values = pair
         scores = graph.op("Add", self.scores(query, keys), self.seen)
         context = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), values)
-        return graph.linear(self.merged(context), layer.output)
+        return self.linear(self.merged(context), layer.output)
 
 
 class _Step(_Stack):
-    """One decoding step: each cell attends to its sentence and to its own cache."""
+    """One decoding step: each cell attends to its sentence and to its own past."""
 
     def __init__(self, model: DecoderOnly, ranges: Ranges, limits: Limits) -> None:
         super().__init__("step", model, ranges, limits)
         graph, self.limits = self.graph, limits
         self.last_ids = step_input(graph, names.LAST_IDS)
-        self.grid = graph.op("Shape", self.last_ids)  # sentences, width
-        self.written = step_input(graph, names.POSITIONS)  # sentences, width
-        self.parents = step_input(graph, names.PARENTS)
+        self.decoded = step_input(graph, names.POSITIONS)  # sentences, width
         self.live = step_input(graph, names.LIVE)
+        self.entries, self.seen = self.cache_places(), step_input(graph, names.CACHE_BIAS)
         self.src_mask = step_input(graph, names.SRC_MASK)
-        self.cells = graph.op("Concat", graph.size(self.parents, 0), graph.constant([1]), axis=0)
 
     def build(self) -> onnx.ModelProto:
-        graph, n_layers = self.graph, len(self.layers)
-        memory = [self.memory(name) for name in memory_names(n_layers)]
-        caches = [self.cache(name, self.parents) for name in cache_names(n_layers)]
+        graph = self.graph
+        memory = [self.memory(name) for name in memory_names(len(self.layers))]
         self.source_bias = self.bias(graph.op("Unsqueeze", self.src_mask, graph.constant([1, 2])))
-        self.own_bias = self.bias(self.is_written(caches[0], self.written))
         self.positions = self.places_in_sequence()
-        x = self.embed(self.model.embedding, graph.reshape(self.last_ids, -1))
+        x = self.embed(self.model.embedding, self.last_ids)
         table = self.encodings(self.model.places)
         if table is not None:
-            x = graph.op("Add", x, graph.op("Gather", table, graph.reshape(self.positions, -1)))
+            x = graph.op("Add", x, graph.op("Gather", table, self.positions))
         for i, layer in enumerate(self.layers):
-            attention = partial(
-                self.attention, layer.self_attention, i, memory[2 * i :], caches[2 * i :]
-            )
+            attention = partial(self.attention, layer.self_attention, i, memory[2 * i :])
             x = self.through(i, x, attention)
-        hidden = graph.norm(x, self.model.norm)
+        hidden = graph.reshape(graph.norm(x, self.model.norm), -1, self.config.d_model)
         choose_best(graph, hidden, self.live, self.model.output, self.limits.never_emitted)
         return graph.model()
 
     def places_in_sequence(self) -> str:
-        """Position of each cell's token (cells, 1): the target goes on where its source ends."""
+        """Where each cell's token stands (sentences, width): behind its source and its past."""
         graph = self.graph
         tokens = graph.op("Cast", self.src_mask, to=onnx.TensorProto.INT64)
         lengths = graph.op("ReduceSum", tokens, graph.constant([1]))  # (sentences, 1)
-        return graph.reshape(graph.op("Add", self.written, lengths), -1, 1)
+        return graph.op("Add", self.decoded, lengths)
 
-    def attention(
-        self, layer: SelfAttention, i: int, memory: list[str], caches: list[str], x: str
-    ) -> str:
-        """(cells, d_model) -> the same shape."""
+    def attention(self, layer: SelfAttention, i: int, memory: list[str], x: str) -> str:
+        """(sentences, width, d_model) -> the same shape.
+
+        A cell's own past stands before its source: the length of the caches is such that what
+        comes behind them is summed in the same order whatever it is (`serving.decoder_caches`).
+        """
         graph = self.graph
-        query, *new = self.qkv(layer, x, self.cells, self.positions)
-        grown = [names.NEXT + name for name in cache_names(i + 1)[-2:]]
+        query, *new = self.qkv(layer, x, self.positions)
+        query = self.heads(query)
         keys, values = (
-            graph.op("Concat", old, one, axis=2, name=name)
-            for old, one, name in zip(caches, new, grown, strict=False)
+            self.written(name, one, self.entries)
+            for name, one in zip(cache_names(i + 1)[-2:], new, strict=True)
         )
-        by_sentence = self.by_sentence(query)
-        of_source = graph.op("Add", self.scores(by_sentence, memory[0]), self.source_bias)
+        of_source = graph.op("Add", self.scores(query, memory[0]), self.source_bias)
         if i == len(self.layers) - 1:
             self.hand_out_attention(of_source)
-        of_own = graph.op("Add", self.scores(query, keys), self.own_bias)
-        scores = graph.op("Concat", self.by_cell(of_source), of_own, axis=3)
-        weights = graph.op("Softmax", scores, axis=-1)
-        sizes = graph.op("Concat", graph.size(memory[0], 2), graph.size(keys, 2), axis=0)
-        to_source, to_own = graph.ops("Split", weights, sizes, outputs=2, axis=3)
-        context = graph.op("MatMul", self.by_sentence(to_source), memory[1])
-        context = graph.op("Add", self.by_cell(context), graph.op("MatMul", to_own, values))
-        return graph.linear(self.merged(context), layer.output)
-
-    def by_sentence(self, x: str) -> str:
-        """(cells, n_heads, 1, d) -> (sentences, n_heads, width, d)."""
-        split = self.graph.reshape(x, self.grid, self.n_heads, self.graph.size(x, 3))
-        return self.graph.op("Transpose", split, perm=[0, 2, 1, 3])
-
-    def by_cell(self, x: str) -> str:
-        """(sentences, n_heads, width, d) -> (cells, n_heads, 1, d)."""
-        by_width = self.graph.op("Transpose", x, perm=[0, 2, 1, 3])
-        return self.graph.reshape(by_width, -1, self.n_heads, 1, self.graph.size(x, 3))
+        of_own = graph.op("Add", self.scores(query, keys), self.seen)
+        weights = graph.op("Softmax", graph.op("Concat", of_own, of_source, axis=3), axis=-1)
+        sizes = graph.op("Concat", graph.size(keys, 2), graph.size(memory[0], 2), axis=0)
+        to_own, to_source = graph.ops("Split", weights, sizes, outputs=2, axis=3)
+        contexts = graph.op("MatMul", to_own, values), graph.op("MatMul", to_source, memory[1])
+        return self.linear(self.merged(graph.op("Add", *contexts)), layer.output)
 
     def hand_out_attention(self, of_source: str) -> None:
         """Weights over the source alone of the live cells, the mean over heads, where asked for."""

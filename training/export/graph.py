@@ -119,17 +119,26 @@ class GraphBuilder:
         """The size of one axis, (1,) int64."""
         return self.op("Shape", x, start=axis, end=axis + 1)
 
-    def linear(self, x: str, *layers: nn.Linear, bias: Floats | None = None) -> str:
-        """Layers that read the same x (n, d_in), side by side: (n, sum of their d_out).
+    def linear(
+        self, x: str, *layers: nn.Linear, bias: Floats | None = None, flat: bool = True
+    ) -> str:
+        """Layers that read the same x (..., d_in), side by side: (..., sum of their d_out).
 
-        `bias` (d_out,) stands in for their own. In 8 bits where the first layer has a range.
+        `bias` (d_out,) stands in for their own. In 8 bits where the first layer has a range. A
+        `flat` x is (n, d_in), for which there is one operator in 32 bits.
         """
         weight = np.concatenate([array_of(layer.weight) for layer in layers])
         if bias is None:
             bias = np.concatenate([_bias_of(layer) for layer in layers])
         if layers[0] in self._ranges:
             return self._linear_int8(x, self._ranges[layers[0]], weight, bias)
-        return self.op("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
+        if flat:
+            return self.op("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
+        return self.op("Add", self.op("MatMul", x, self.constant(weight.T)), self.constant(bias))
+
+    def cuts_negative(self, layer: nn.Module) -> bool:
+        """Whether a layer reads its input in 8 unsigned bits that begin at 0."""
+        return layer in self._ranges and int(self._ranges[layer].zero_point) == 0
 
     def norm(self, x: str, layer: nn.Module) -> str:
         """Layer or RMS normalisation over the last axis; x as it is for an identity."""

@@ -25,7 +25,7 @@ class _Encoder(EncoderStack):
 
     def build(self) -> onnx.ModelProto:
         graph = self.graph
-        states = graph.reshape(self.states(), self.shape, self.config.d_model)
+        states = self.states()
         mean = self.mean(states)
         count = len(self.decoder.layers)
         bridged = graph.op("Tanh", graph.linear(mean, self.bridge))

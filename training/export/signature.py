@@ -16,6 +16,8 @@ from training.export.graph import Axes, GraphBuilder
 _STEP_INPUTS: dict[str, tuple[npt.DTypeLike, Axes]] = {
     names.LAST_IDS: (np.int64, ["sentences", "width"]),
     names.POSITIONS: (np.int64, ["sentences", "width"]),
+    names.CACHE_BIAS: (np.float32, ["sentences", 1, "width", names.CACHE_LEN]),
+    names.CACHE_POSITIONS: (np.int64, ["sentences", names.CACHE_LEN]),
     names.PARENTS: (np.int64, ["cells"]),
     names.LIVE: (np.int64, ["rows"]),
     names.K: (np.int64, [1]),

@@ -1,7 +1,7 @@
 """Parts of the graphs of attending layers; the mirror of `training.models.transformer_layers`.
 
-All positions stand in one axis, (n, d_model), so that every linear layer is one matrix product with
-its bias inside; sentences come apart only where they attend.
+What flows through them is (sentences, length, d_model) everywhere: the encoder's tokens, or the
+cells of the step graph.
 """
 
 import math
@@ -53,19 +53,28 @@ class Parts:
         return None
 
     def residual(self, around: Residual, x: str, sublayer: Callable[[str], str]) -> str:
-        """Pass x (n, d_model) through a sub-layer, with its addition and norm, section 3.1."""
+        """Pass x through a sub-layer, with its addition and norm, section 3.1."""
         y = sublayer(self.graph.norm(x, around.norm) if around.pre else x)
         total = self.graph.op("Add", x, y)
         return total if around.pre else self.graph.norm(total, around.norm)
 
     def feed_forward(self, layer: FeedForward, x: str) -> str:
-        """(n, d_model) -> the same shape, section 3.3."""
-        graph, inner = self.graph, self.graph.linear(x, layer.inner)
+        """Two layers with an activation between them, section 3.3.
+
+        Behind a ReLU, 8 unsigned bits begin at 0: they cut what is negative, and need no ReLU.
+        """
+        graph, inner = self.graph, self.linear(x, layer.inner)
         if self.config.activation == "swiglu":
-            gate, value = graph.ops("Split", inner, outputs=2, axis=1, num_outputs=2)
+            gate, value = graph.ops("Split", inner, outputs=2, axis=2, num_outputs=2)
             gate = graph.op("Mul", gate, graph.op("Sigmoid", gate))
-            return graph.linear(graph.op("Mul", gate, value), layer.outer)
-        return graph.linear(graph.op(ACTIVATIONS[self.config.activation], inner), layer.outer)
+            return self.linear(graph.op("Mul", gate, value), layer.outer)
+        if self.config.activation == "relu" and graph.cuts_negative(layer.outer):
+            return self.linear(inner, layer.outer)
+        return self.linear(graph.op(ACTIVATIONS[self.config.activation], inner), layer.outer)
+
+    def linear(self, x: str, *layers: nn.Linear) -> str:
+        """Layers that read the same x, side by side."""
+        return self.graph.linear(x, *layers, flat=False)
 
     def read(self, places: RecurrentPositions, x: str, state: str, name: str = "") -> str:
         """One step of the input layer's GRU: the state (n, d_model) after x (n, d_model)."""
@@ -87,24 +96,18 @@ class Parts:
         axes: Axes = ["sentences", self.n_heads, names.SRC_LEN, self.d_head]
         return self.graph.input(name, np.float32, axes)
 
-    def cache(self, name: str, parents: str) -> str:
-        """Declare a cache and its new value; returns the entries each cell continues."""
-        before: Axes = ["entries", self.n_heads, names.PAST_LEN, self.d_head]
-        after: Axes = ["cells", self.n_heads, "next_len", self.d_head]
-        past = self.graph.input(names.STATE + name, np.float32, before)
-        self.graph.output(names.NEXT + name, np.float32, after)
-        return self.graph.op("Gather", past, parents)
+    def cache_places(self) -> str:
+        """Declare where each cell's new entries go."""
+        axes: Axes = ["sentences", "width", self.n_heads, 3]
+        return self.graph.input(names.CACHE_PLACES, np.int64, axes)
 
-    def is_written(self, cache: str, positions: str) -> str:
-        """(cells, 1, 1, past_len + 1), True at what a cell has written.
-
-        Caches are aligned to the right, so the entry i steps old belongs to a cell where i is at
-        most the number of tokens it has decoded.
-        """
-        graph = self.graph
-        past_len, down = graph.op("Squeeze", graph.size(cache, 2)), graph.constant(-1)
-        age = graph.op("Range", past_len, down, down)  # past_len, ..., 1, 0
-        return graph.op("LessOrEqual", age, graph.reshape(positions, -1, 1, 1, 1))
+    def written(self, name: str, new: str, places: str) -> str:
+        """Declare a cache and put the new entries (sentences, width, d_model) into it."""
+        axes: Axes = ["sentences", self.n_heads, names.CACHE_LEN, self.d_head]
+        before = self.graph.input(names.STATE + name, np.float32, axes)
+        entries = self.graph.reshape(new, 0, 0, self.n_heads, self.d_head)
+        self.graph.output(names.NEXT + name, np.float32, axes)
+        return self.graph.op("ScatterND", before, places, entries, name=names.NEXT + name)
 
     def bias(self, mask: str) -> str:
         """0 where a mask holds, -inf elsewhere."""
@@ -119,31 +122,34 @@ class Parts:
         tables = self.graph.weight(angles.cos()), self.graph.weight(angles.sin())
         return self.graph.op("RotaryEmbedding", x, positions, *tables, domain=MICROSOFT)
 
-    def heads(self, x: str, shape: str) -> str:
-        """(..., d_model) -> (batch, n_heads, length, d_head); `shape` holds batch and length."""
-        split = self.graph.reshape(x, shape, self.n_heads, self.d_head)
+    def heads(self, x: str) -> str:
+        """(batch, length, d_model) -> (batch, n_heads, length, d_head)."""
+        split = self.graph.reshape(x, 0, 0, self.n_heads, self.d_head)
         return self.graph.op("Transpose", split, perm=[0, 2, 1, 3])
+
+    def merged(self, context: str) -> str:
+        """(batch, n_heads, length, d_head) -> (batch, length, d_model)."""
+        by_length = self.graph.op("Transpose", context, perm=[0, 2, 1, 3])
+        return self.graph.reshape(by_length, 0, 0, self.config.d_model)
 
     def attend_by_distance(
         self, relative: RelativePositions, heads: Sequence[str], bias: str, rows: str
     ) -> str:
-        """Context (batch * n_queries, d_model), Shaw et al. 2018, equations 3 and 4.
+        """Context (batch, n_queries, d_model), Shaw et al. 2018, equations 3 and 4.
 
         heads: query, keys and values (batch, n_heads, length, d_head); bias is added to the scores;
-        rows (n_queries, n_keys) of the distances' vectors.
+        rows (batch or 1, n_queries, n_keys) of the distances' vectors.
         """
         graph, (query, keys, values) = self.graph, heads
-        of_keys = graph.op("Gather", graph.weight(relative.keys), rows)  # n_queries, n_keys, d_head
+        of_keys = graph.op("Gather", graph.weight(relative.keys), rows)  # ..., n_keys, d_head
         scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
-        by_distance = graph.op("Einsum", query, of_keys, equation="bhid,ijd->bhij")
+        by_distance = graph.op("Einsum", query, of_keys, equation="bhid,bijd->bhij")
         scale = graph.constant(1 / math.sqrt(self.d_head), np.float32)
         scores = graph.op("Mul", graph.op("Add", scores, by_distance), scale)
         weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
         of_values = graph.op("Gather", graph.weight(relative.values), rows)
-        by_distance = graph.op("Einsum", weights, of_values, equation="bhij,ijd->bhid")
-        context = graph.op("Add", graph.op("MatMul", weights, values), by_distance)
-        merged = graph.op("Transpose", context, perm=[0, 2, 1, 3])
-        return graph.reshape(merged, -1, self.config.d_model)
+        by_distance = graph.op("Einsum", weights, of_values, equation="bhij,bijd->bhid")
+        return self.merged(graph.op("Add", graph.op("MatMul", weights, values), by_distance))
 
     def rows(self, relative: RelativePositions, distances: str) -> str:
         """Rows of the distances' vectors, clipped; int64."""

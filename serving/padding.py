@@ -1,0 +1,13 @@
+"""How far axes are padded along which attention adds up.
+
+Sums are made in vectors of eight, and what is left over is added apart, in another order. An axis
+of whole vectors, its padding on the right, leaves nothing over: then what a sentence adds up, to
+the last bit, hangs on its own entries only, however long its neighbours are.
+"""
+
+VECTOR = 8
+
+
+def padded(length: int) -> int:
+    """The length in whole vectors."""
+    return -(-length // VECTOR) * VECTOR
