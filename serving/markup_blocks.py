@@ -26,6 +26,8 @@ _VERBATIM = frozenset(
     {"script", "style", "code", "kbd", "samp", "var", "tt", "svg", "math", "template", "canvas"}
     | {"noscript", "object", "iframe", "audio", "video", "map"}
 )
+_FORMATTING = frozenset({"bpt", "ept", "bx", "ex", "sc", "ec", "it"})
+"""Elements of XLIFF that stand for one tag each."""
 _MARKERS = (0xF0000, 0x10FFFE)  # both supplementary private use areas
 _DEEPEST = 100
 _NEWLINES = re.compile(r"\s*[\r\n]\s*")
@@ -110,6 +112,8 @@ def _nodes(found: Sequence[Token], options: TextOptions, is_html: bool) -> Itera
 
 def _stands_for_words(token: Token, text: str, is_html: bool) -> bool:
     """Whether what is kept is a part of speech; an empty element of XML is a placeholder."""
+    if token.name in _FORMATTING:
+        return False
     return has_words(text) or (not is_html and token.name not in _VERBATIM)
 
 

@@ -14,11 +14,13 @@ The noun and the numeral themselves got 33.1 and 37.0. Cutting the sentence in t
 less than leaving it there.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mt.tokenizer import Span
 from serving.protected_spans import Kind, ProtectedSpan, digits
+from serving.segmenter import UNSPACED
 
 _NOUN = {  # "man": short, frequent in every corpus, can follow an article and do without one
     "bg": "мъж", "ca": "home", "cs": "muž", "da": "mand", "de": "Mann", "el": "άνδρας",
@@ -28,6 +30,9 @@ _NOUN = {  # "man": short, frequent in every corpus, can follow an article and d
     "no": "mann", "pl": "mężczyzna", "pt": "homem", "ro": "bărbat", "ru": "мужчина",
     "sk": "muž", "sl": "moški", "sr": "човек", "sv": "man", "tr": "adam", "uk": "чоловік",
 }  # fmt: skip
+
+
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,18 @@ def read(
     for span in spans:
         verbatim = span.of(sentence)
         replaced = is_replaced(verbatim)
-        word = _stand_in(span.kind, verbatim, language) if replaced else verbatim
+        glued = _is_glued(sentence[max(0, span.start - 1) : span.start]) or _is_glued(
+            sentence[span.end : span.end + 1]
+        )
+        stand_in = "" if glued else _stand_in(span.kind, verbatim, language)
+        word = stand_in if replaced else verbatim
         pieces += [sentence[at : span.start], word]
         start = length + span.start - at
         length, at = start + len(word), span.end
-        spaced = (sentence[: span.start][-1:].isspace(), sentence[at : at + 1].isspace())
+        spaced = (
+            sentence[max(0, span.start - 1) : span.start].isspace(),
+            sentence[at : at + 1].isspace(),
+        )
         slots.append(Slot((start, length), span, verbatim, spaced, replaced))
     return Reading("".join([*pieces, sentence[at:]]), tuple(slots))
 
@@ -93,6 +105,11 @@ def original_offset(offset: int, slots: Sequence[Slot]) -> int:
             return min(offset, one.span[0]) + shift
         shift = one.original[1] - one.span[1]
     return offset + shift
+
+
+def _is_glued(neighbour: str) -> bool:
+    """Whether a stand-in beside this character would be part of its word."""
+    return neighbour.isalnum() and not _UNSPACED.match(neighbour)
 
 
 def _stand_in(kind: Kind, verbatim: str, language: str) -> str:

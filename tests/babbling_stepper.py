@@ -26,7 +26,9 @@ class BabblingStepper:
     def vocab_size(self) -> int:
         return self._vocab_size
 
-    def admit(self, src_ids: Sequence[Sequence[int]]) -> list[int]:
+    def admit(
+        self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
+    ) -> list[int]:
         slots = list(range(self._admitted, self._admitted + len(src_ids)))
         self._admitted += len(src_ids)
         for slot, src in zip(slots, src_ids, strict=True):

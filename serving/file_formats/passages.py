@@ -1,0 +1,44 @@
+"""A file as passages to translate, in their order, between pieces that stay."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from serving.text_options import PLAIN, TextOptions
+
+
+def _as_is(translation: str) -> str:
+    return translation
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text to translate. write: what stands in the file for its translation."""
+
+    text: str
+    write: Callable[[str], str] = _as_is
+
+
+@dataclass(frozen=True)
+class FileText:
+    """A file taken apart. text_options: how its passages are to be translated."""
+
+    pieces: tuple[str | Passage, ...]
+    text_options: TextOptions = PLAIN
+
+    @property
+    def texts(self) -> list[str]:
+        """What to translate."""
+        return [piece.text for piece in self.pieces if isinstance(piece, Passage)]
+
+    def filled(self, translations: Sequence[str]) -> bytes:
+        """The file with a translation in the place of each text."""
+        remaining = iter(translations)
+        written = [
+            piece if isinstance(piece, str) else piece.write(next(remaining))
+            for piece in self.pieces
+        ]
+        return "".join(written).encode()
+
+    def behind(self, start: str) -> "FileText":
+        """The same with something more at the start."""
+        return replace(self, pieces=(start, *self.pieces))
