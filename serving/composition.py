@@ -81,6 +81,9 @@ def _hypothesis(
 ) -> SentenceHypothesis:
     spelt = [at for at, piece_id in enumerate(found.ids) if piece_id not in SPECIAL_IDS]
     text, spans = written([found.ids[at] for at in spelt], tokenizer)
+    if part.unended and text.endswith(".") and not text.endswith(".."):
+        text = text[:-1]
+        spans = [(min(start, len(text)), min(end, len(text))) for start, end in spans]
     words = None
     if part.aligned or part.reading.slots or found.attention is not None:
         attention = None if found.attention is None else found.attention[spelt]

@@ -17,8 +17,9 @@ class TextOptions(Strict):
 
     In `html` and `xml` the tags are taken out and put back (see `serving.markup`); an answer is
     well-formed where its text is. The DeepL names `tag_handling`, `split_sentences` 1, nonewlines
-    and 0, `ignore_tags`, `splitting_tags`, `non_splitting_tags` and `outline_detection` are
-    `format`, `split_sentences` newlines, punctuation and off, and the fields of the same names.
+    and 0, `ignore_tags`, `splitting_tags`, `non_splitting_tags`, `outline_detection` and
+    `preserve_formatting` are `format`, `split_sentences` newlines, punctuation and off, and the
+    fields of the same names.
     """
 
     format: Format = Field("text", description="html and xml: tags are kept, and not translated")
@@ -43,6 +44,11 @@ class TextOptions(Strict):
     outline_detection: bool = Field(
         True,
         description="of xml: find out which elements are paragraphs; false: only splitting_tags",
+    )
+    preserve_formatting: bool = Field(
+        False,
+        description="no full stop at the end of a translation whose sentence has no mark there, as "
+        "titles and labels have none",
     )
     guards: bool = Field(
         True,

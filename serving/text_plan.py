@@ -21,7 +21,7 @@ class Part:
     """A sentence, or a part of one that is too long. Without `src_ids` it is passed through.
 
     reading: the sentence as the model reads it; foreign: it has letters, all unknown to the model;
-    aligned: the answer needs word alignment.
+    aligned: the answer needs word alignment; unended: it must not end with a full stop.
     """
 
     segment: Segment
@@ -29,6 +29,7 @@ class Part:
     src_ids: list[int] | None
     foreign: bool = False
     aligned: bool = False
+    unended: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,14 @@ class Planner:
             while last < len(spans) and spans[last].start < sentence.end:
                 last += 1
             own = [_moved(span, -sentence.start) for span in spans[first:last]]
-            parts += self._parts(sentence, own)
+            found = self._parts(sentence, own)
+            bare = options.preserve_formatting and sentence.sentence[-1:].isalnum()
+            parts += [
+                replace(part, aligned=aligned, unended=bare or number < len(found))
+                for number, part in enumerate(found, start=1)
+            ]
             first = last
-        return TextPlan(text, tuple(replace(part, aligned=aligned) for part in parts))
+        return TextPlan(text, tuple(parts))
 
     def without_spans(self, part: Part) -> Part | None:
         """The part with a stand-in for every protected span; None where that changes nothing."""
@@ -82,7 +88,8 @@ class Planner:
             return None
         spans = [slot.protected for slot in part.reading.slots]
         other = self._part(part.segment, read(part.segment.sentence, spans, self._language))
-        return replace(other, aligned=part.aligned) if other.src_ids else None
+        other = replace(other, aligned=part.aligned, unended=part.unended)
+        return other if other.src_ids else None
 
     def _parts(self, sentence: Segment, spans: Sequence[ProtectedSpan]) -> list[Part]:
         reading = read(sentence.sentence, spans, self._language, self._is_unwritable)

@@ -17,7 +17,7 @@ from serving.file_formats.passages import FileText, Passage
 from serving.text_checks import has_letters
 from serving.text_options import TextOptions
 
-_HTML = TextOptions(format="html")
+_HTML = TextOptions(format="html", preserve_formatting=True)
 _FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _INLINE = re.compile(
     r"(?P<kept>(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"

@@ -4,7 +4,7 @@ from serving.file_formats.passages import FileText, Passage
 from serving.markup_blocks import Block, blocks
 from serving.text_options import TextOptions
 
-_HTML = TextOptions(format="html")
+_HTML = TextOptions(format="html", preserve_formatting=True)
 _PRE = "<pre>", "</pre>"
 
 

@@ -14,7 +14,12 @@ from serving.text_options import TextOptions
 
 _AROUND = ("g", "pc", "mrk")
 _KEPT = ("x", "bx", "ex", "bpt", "ept", "ph", "it", "sub", "sc", "ec", "cp", "sm", "em")
-_XML = TextOptions(format="xml", ignore_tags=_KEPT, non_splitting_tags=(*_AROUND, *_KEPT))
+_XML = TextOptions(
+    format="xml",
+    ignore_tags=_KEPT,
+    non_splitting_tags=(*_AROUND, *_KEPT),
+    preserve_formatting=True,
+)
 _UNITS = ("trans-unit", "unit", "segment", "group", "file")
 
 

@@ -386,3 +386,36 @@ def test_terms_are_kept() -> None:
     assert "Jane" in translation.text
     assert "small test" in translation.text
     assert translation.warnings == ()
+
+
+class AddsStops(EchoStepper):
+    """Ends whatever it says back with a full stop."""
+
+    def distribution(self, src: Sequence[int], prefix: Sequence[int]) -> Floats:
+        return super().distribution(
+            [*src[:-1], *small_tokenizer().encode(".")[-1:], EOS_ID], prefix
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "preserved"),
+    [
+        ("Hello world", "Hello world.", "Hello world"),
+        ("Hello world!\nJane", "Hello world!.\nJane.", "Hello world!.\nJane"),
+    ],
+)
+def test_no_full_stop_is_added_where_formatting_is_to_be_kept(
+    text: str, plain: str, preserved: str
+) -> None:
+    with opened(AddsStops(VOCAB_SIZE)) as translator:
+        assert translate_one(translator, text) == plain
+        wishes = TextOptions(preserve_formatting=True)
+        [translation] = translator.translate([text], SearchOptions(attention=True), None, wishes)
+        assert translation.text == preserved
+        assert max(pair.target[1] for pair in translation.alignment) <= len(preserved)
+
+
+def test_parts_of_a_long_sentence_do_not_end_with_stops_of_their_own() -> None:
+    text = "the quick brown fox jumps over the lazy dog"
+    with opened(AddsStops(VOCAB_SIZE), max_source_tokens=24) as translator:
+        assert translate_one(translator, text) == f"{text}."
