@@ -3,45 +3,24 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from mt import log
 from mt.errors import InputError, MTError, OverloadedError
 from serving import dispatch
 from serving.dispatch import Order
 from serving.document_store import Document
+from serving.file_formats.passages import FileText
 from serving.middleware import Facts, where
 from serving.models import Models
 from serving.service import Service
 
-FORMATS = (".txt",)
 PIECE_CHARS = 2_000  # so few sentences at a time that others get their turn
-ENDS = ("\n", ". ", " ")  # where a piece may end, the better first
-BOM = "\ufeff"
+ENDS = ("\n", ". ", " ")  # where a long passage may be cut, the better first
 PAUSE_S = 30.0  # until a file that found no place may be sent again
-
-
-def check_name(name: str) -> None:
-    """Refuse a file of another kind.
-
-    Raises:
-        InputError: says which there are.
-    """
-    if not name.lower().endswith(FORMATS):
-        raise InputError(f"file: only those whose names end in {', '.join(FORMATS)}")
-
-
-def decode(content: bytes) -> str:
-    """The text of a file.
-
-    Raises:
-        InputError: it is not UTF-8.
-    """
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise InputError("file: not text in UTF-8") from None
 
 
 def pieces(text: str, most: int) -> list[str]:
@@ -54,27 +33,52 @@ def pieces(text: str, most: int) -> list[str]:
     return [*found, text[start:]]
 
 
-async def translate(service: Service, models: Models, text: str, order: Order, facts: Facts) -> str:
-    """A file's text, as `order` says but for its texts; the whole is in one language.
+def batches(texts: Sequence[str], most: int) -> list[list[str]]:
+    """Consecutive texts, of at most so many characters together or one text alone."""
+    found: list[list[str]] = []
+    room = -1
+    for text in texts:
+        if len(text) > room:
+            found.append([])
+            room = most
+        found[-1].append(text)
+        room -= len(text)
+    return found
+
+
+async def translate(
+    service: Service, models: Models, file: FileText, order: Order, facts: Facts
+) -> bytes:
+    """A file, as `order` says but for its texts; the whole is in one language.
 
     Raises:
         MTError: as `dispatch.answer`; OverloadedError only where it stays so for too long.
     """
-    bom = BOM if text.startswith(BOM) else ""
-    text = text.removeprefix(BOM)
-    source = await dispatch.language_of(service, models, text, order)
-    most = min(PIECE_CHARS, service.settings.limits.max_text_chars)
+    order = replace(order, text_options=file.text_options)
+    source = await dispatch.language_of(service, models, "\n".join(file.texts), order)
     deadline = time.monotonic() + service.settings.documents.deadline_s
-    done = [bom]
-    for piece in pieces(text, most):
-        part = replace(order, texts=[piece], source=source)
-        done.append(await _patiently(service, models, part, facts, deadline))
-    return "".join(done)
+    cut = [_pieces_of(passage, file, service) for passage in file.texts]
+    done: list[str] = []
+    for batch in batches([piece for parts in cut for piece in parts], PIECE_CHARS):
+        part = replace(order, texts=batch, source=source)
+        done += await _patiently(service, models, part, facts, deadline)
+    remaining = iter(done)
+    return file.filled(["".join(islice(remaining, len(parts))) for parts in cut])
+
+
+def _pieces_of(passage: str, file: FileText, service: Service) -> list[str]:
+    """Markup is never cut, since its tags belong together."""
+    most = service.settings.limits.max_text_chars
+    if file.text_options.format == "text":
+        return pieces(passage, min(most, PIECE_CHARS))
+    if len(passage) > most:
+        raise InputError(f"file: a passage of {len(passage)} characters, at most {most}")
+    return [passage]
 
 
 async def translate_in_turn(
-    service: Service, models: Models, text: str, order: Order, facts: Facts
-) -> str:
+    service: Service, models: Models, file: FileText, order: Order, facts: Facts
+) -> bytes:
     """As `translate`, when those that came before have had their turn.
 
     Raises:
@@ -84,21 +88,22 @@ async def translate_in_turn(
     service.files += 1
     try:
         async with service.turn:
-            return await translate(service, models, text, order, facts)
+            return await translate(service, models, file, order, facts)
     finally:
         service.files -= 1
 
 
-def start(service: Service, models: Models, name: str, text: str, order: Order) -> Document:
+def start(service: Service, models: Models, name: str, file: FileText, order: Order) -> Document:
     """Translate a file in the background; what `service.documents` knows of it tells how far it is.
 
     Raises:
         OverloadedError: as many wait as may.
     """
     _refuse_where_full(service)
-    document = service.documents.add(name, len(text), key=secrets.token_hex(32))
+    characters = sum(map(len, file.texts))
+    document = service.documents.add(name, characters, key=secrets.token_hex(32))
     service.files += 1
-    job = asyncio.create_task(_job(service, models, document, text, order))
+    job = asyncio.create_task(_job(service, models, document, file, order))
     service.jobs.add(job)
     job.add_done_callback(partial(_leave, service))
     return document
@@ -115,15 +120,15 @@ def _leave(service: Service, job: asyncio.Task[None]) -> None:
 
 
 async def _job(
-    service: Service, models: Models, document: Document, text: str, order: Order
+    service: Service, models: Models, document: Document, file: FileText, order: Order
 ) -> None:
     facts = Facts(document.document_id)
     async with service.turn:
         document = replace(document, status="translating")
         service.documents.update(document)
         try:
-            translated = await translate(service, models, text, order, facts)
-            service.documents.finish(document, translated.encode())
+            translated = await translate(service, models, file, order, facts)
+            service.documents.finish(document, translated)
             problem = None
         except MTError as error:
             problem = str(error)
@@ -143,17 +148,17 @@ async def _job(
 
 async def _patiently(
     service: Service, models: Models, order: Order, facts: Facts, deadline: float
-) -> str:
-    """One piece; a full queue is waited for, since nobody expects a file at once."""
+) -> list[str]:
+    """One batch; a full queue is waited for, since nobody expects a file at once."""
     while True:
         try:
-            (one,) = await dispatch.answer(service, models, order, facts)
+            answers = await dispatch.answer(service, models, order, facts)
         except OverloadedError as error:
             if time.monotonic() + error.retry_after_s > deadline:
                 raise
             await asyncio.sleep(error.retry_after_s)
         else:
-            return one.translation.text
+            return [one.translation.text for one in answers]
 
 
 def _end_of_piece(text: str, start: int, latest: int) -> int:

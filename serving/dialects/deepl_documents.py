@@ -49,11 +49,11 @@ async def upload(request: Request) -> DeepLDocument:
     parameters = parse(DeepLDocumentParameters, values)
     service = service_of(request)
     wanted = order(parameters, service.models)
-    file = uploaded(values, parameters.filename)
-    ending = file.name.rpartition(".")[2].lower()
+    name, file = await uploaded(values, parameters.filename)
+    ending = name.rpartition(".")[2].lower()
     if parameters.output_format not in (None, "", ending):
         raise InputError(f"output_format: only {ending}, as the file")
-    found = documents.start(service, service.models, file.name, file.text, wanted)
+    found = documents.start(service, service.models, name, file, wanted)
     return DeepLDocument(document_id=found.document_id, document_key=found.key)
 
 

@@ -61,7 +61,9 @@ class DeepLTranslateParameters(DeepLParameters):
     split_sentences: Annotated[
         Literal["0", "1", "nonewlines"] | None, BeforeValidator(_as_text)
     ] = None
-    preserve_formatting: bool = Field(False, description="formatting is never changed here")
+    preserve_formatting: bool = Field(
+        False, description="no full stop where the text has no mark; all else is always kept"
+    )
     model_type: (
         Literal["latency_optimized", "quality_optimized", "prefer_quality_optimized"] | None
     ) = Field(None, description="a small or recurrent model, or the largest Transformer")
@@ -93,6 +95,7 @@ def text_order(parameters: DeepLTranslateParameters, models: Models) -> Order:
         "ignore_tags": parameters.ignore_tags,
         "splitting_tags": parameters.splitting_tags,
         "non_splitting_tags": parameters.non_splitting_tags,
+        "preserve_formatting": parameters.preserve_formatting,
     }
     return replace(
         order(parameters, models),

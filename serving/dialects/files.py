@@ -1,39 +1,32 @@
 """Files in and out of the dialects."""
 
+import asyncio
+import mimetypes
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from mt.errors import InputError
-from serving import documents
 from serving.dialects.parameters import Upload
+from serving.file_formats import open_file
+from serving.file_formats.passages import FileText
 
 NAME_CHARS = 200
 
 
-@dataclass(frozen=True)
-class TextFile:
-    """A file that can be translated."""
-
-    name: str
-    text: str
-
-
-def uploaded(values: Mapping[str, Any], name: str | None = None) -> TextFile:
-    """The parameter `file`, by its own name or another.
+async def uploaded(values: Mapping[str, Any], name: str | None = None) -> tuple[str, FileText]:
+    """The parameter `file`, taken apart, by its own name or another.
 
     Raises:
-        InputError: there is none, or one that is not translated here.
+        InputError: there is none, or one that cannot be translated.
     """
     file = values.get("file")
     if not isinstance(file, Upload):
         raise InputError("file: send one, as multipart/form-data")
     name = (name or file.name).replace("\\", "/").rpartition("/")[2][-NAME_CHARS:]
-    documents.check_name(name)
-    return TextFile(name, documents.decode(file.content))
+    return name, await asyncio.to_thread(open_file, name, file.content)
 
 
 def download(name: str, content: bytes) -> Response:
@@ -42,4 +35,5 @@ def download(name: str, content: bytes) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, errors='replace')}",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(content, media_type="text/plain; charset=utf-8", headers=headers)
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(content, media_type=media_type, headers=headers)

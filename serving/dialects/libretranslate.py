@@ -33,6 +33,7 @@ from serving.dialects.libretranslate_bodies import (
 )
 from serving.dialects.parameters import openapi_body, openapi_file, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
+from serving.file_formats import ENDINGS
 from serving.http_errors import Kind
 from serving.models import Models
 from serving.schemas import FieldError, Status
@@ -104,7 +105,7 @@ async def frontend_settings(request: Request) -> Frontend:
         char_limit=service.settings.limits.max_text_chars,
         files_translation=True,
         language={"source": _named(first.source_language), "target": _named(first.target_language)},
-        supported_files_format=list(documents.FORMATS),
+        supported_files_format=list(ENDINGS),
     )
 
 
@@ -115,12 +116,12 @@ async def translate_file(request: Request) -> TranslatedFile:
     service = service_of(request)
     models = service.models
     order = _order(parse(FileParameters, values), models)
-    file = uploaded(values)
-    work = documents.translate_in_turn(service, models, file.text, order, request.state.facts)
+    name, file = await uploaded(values)
+    work = documents.translate_in_turn(service, models, file, order, request.state.facts)
     translated = await dispatch.unless_disconnected(request, work)
-    given = Path(file.name)
+    given = Path(name)
     document = service.documents.add(f"{given.stem}_{order.target}{given.suffix}")
-    service.documents.finish(document, translated.encode())
+    service.documents.finish(document, translated)
     url = request.url_for("download_file", name=f"{document.document_id}{given.suffix}")
     return TranslatedFile(translated_file_url=str(url))
 

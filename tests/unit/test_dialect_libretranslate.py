@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from serving.app import create_app
+from serving.file_formats import ENDINGS
 from serving.models import Models
 from serving.settings import EngineSettings
 from tests.app_client import AppClient, echo, open_app, problem_of, settings_with
@@ -158,7 +159,7 @@ def test_settings_of_a_page(client: AppClient) -> None:
             "target": {"code": "en", "name": "English"},
         },
         "suggestions": False,
-        "supportedFilesFormat": [".txt"],
+        "supportedFilesFormat": list(ENDINGS),
     }
 
 

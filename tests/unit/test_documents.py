@@ -1,6 +1,7 @@
 """Whole files through both dialects: every byte of their layout, and every way to fail."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from mt.errors import OverloadedError
 from serving import documents
+from serving.file_formats import open_file
 from tests.app_client import AppClient, echo, open_app
 from tests.fake_bundle import fake_bundle
 from tests.gated_stepper import GatedStepper
 
-TEXT = "\ufeffJane visite l'Afrique.\r\n\r\n\tJane visite\n\n" + "Jane visite l'Afrique.\n" * 300
+TEXT = "\ufeffJane visite l'Afrique.\r\n\r\n\tJane visite\n\n" + "Jane visite l'Afrique.\n" * 120
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def wait(client: AppClient, sent: httpx.Response) -> Any:
 
 
 @given(text=st.text(st.sampled_from("ab \n"), max_size=60), most=st.integers(1, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pieces_are_the_text(text: str, most: int) -> None:
     found = documents.pieces(text, most)
     assert "".join(found) == text
@@ -78,6 +80,54 @@ def test_pieces_end_at_lines_else_at_words(text: str, most: int, found: list[str
     assert documents.pieces(text, most) == found
 
 
+@given(texts=st.lists(st.text("ab", max_size=9), max_size=9), most=st.integers(1, 12))
+@settings(max_examples=100, deadline=None)
+def test_batches_are_the_texts(texts: list[str], most: int) -> None:
+    found = documents.batches(texts, most)
+    assert [text for batch in found for text in batch] == texts
+    assert all(len(batch) == 1 or sum(map(len, batch)) <= most for batch in found)
+    for batch, following in itertools.pairwise(found):
+        assert sum(map(len, batch)) + len(following[0]) > most
+
+
+def test_batches_of_hand_made_texts() -> None:
+    assert documents.batches(["aa", "b", "cccc", "d"], 3) == [["aa", "b"], ["cccc"], ["d"]]
+    assert documents.batches([], 3) == []
+
+
+FILES = {
+    "page.html": "<!doctype html><title>Jane</title><p>Jane <b>visite</b> l'Afrique.</p>\n",
+    "cues.srt": "1\n00:00:01,000 --> 00:00:02,000\nJane visite.\n\n",
+    "words.po": 'msgid "Jane visite."\nmsgstr ""\n',
+    "words.json": '{"a": "Jane visite.", "b": 1}',
+    "notes.md": "# Jane\n\n*Jane* visite `l`.\n",
+    "empty.txt": "",
+    "blank.txt": " \n\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_every_kind(client: AppClient, name: str) -> None:
+    content = FILES[name].encode()
+    expected = content.replace(b'msgstr ""', b'msgstr "Jane visite."')
+    url = upload(client, "/translate_file", name=name, content=content).json()["translatedFileUrl"]
+    fetched = client.get(url)
+    assert fetched.content == expected
+    assert name.replace(".", "_en.") in fetched.headers["content-disposition"]
+    sent = upload(client, "/v2/document", name=name, content=content, source_lang=None)
+    assert wait(client, sent)["status"] == "done"
+    assert ask(client, sent, "/result").content == expected
+
+
+def test_a_passage_of_markup_is_never_cut(folder: Path) -> None:
+    limits = {"max_text_chars": 60}
+    with open_app(documents={"folder": str(folder)}, limits=limits) as client:
+        content = b"Jane " * 50
+        assert upload(client, "/translate_file", content=content).status_code == 200
+        refused = upload(client, "/translate_file", name="a.html", content=b"<p>" + content)
+        assert "a passage of" in refused.json()["error"]
+
+
 def test_libretranslate_gives_an_address(client: AppClient) -> None:
     for source in ("fr", "auto"):
         url = upload(client, "/translate_file", source=source).json()["translatedFileUrl"]
@@ -96,7 +146,7 @@ def test_deepl_gives_an_id_a_status_and_once_the_file(client: AppClient) -> None
         assert wait(client, sent) == {
             "document_id": sent.json()["document_id"],
             "status": "done",
-            "billed_characters": len(TEXT),
+            "billed_characters": sum(map(len, open_file("a.txt", TEXT.encode()).texts)),
         }
         assert ask(client, sent, "/result").content == TEXT.encode()
         for again in ("/result", ""):
@@ -132,9 +182,9 @@ def test_only_the_key_opens_it(client: AppClient) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "letter.docx"}, "file: only those whose names end in .txt"),
+        ({"name": "letter.docx"}, "file: only those whose names end in .txt, .html"),
         ({"name": "txt"}, "file: only"),
-        ({"content": "é".encode("latin-1")}, "file: not text in UTF-8"),
+        ({"content": "é".encode("latin-1")}, "file: byte 1 is not UTF-8"),
         ({"target": "xx", "target_lang": "XX"}, "not"),
         ({"target": "fr", "target_lang": "FR", "source": "en", "source_lang": "EN"}, "pair"),
         ({"target": None, "target_lang": None}, "target"),
