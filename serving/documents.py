@@ -33,14 +33,14 @@ def pieces(text: str, most: int) -> list[str]:
     return [*found, text[start:]]
 
 
-def batches(texts: Sequence[str], most: int) -> list[list[str]]:
-    """Consecutive texts, of at most so many characters together or one text alone."""
+def batches(texts: Sequence[str], most_texts: int, most_chars: int) -> list[list[str]]:
+    """Consecutive texts: so many, of so many characters together, or one alone."""
     found: list[list[str]] = []
     room = -1
     for text in texts:
-        if len(text) > room:
+        if len(text) > room or len(found[-1]) == most_texts:
             found.append([])
-            room = most
+            room = most_chars
         found[-1].append(text)
         room -= len(text)
     return found
@@ -59,7 +59,8 @@ async def translate(
     deadline = time.monotonic() + service.settings.documents.deadline_s
     cut = [_pieces_of(passage, file, service) for passage in file.texts]
     done: list[str] = []
-    for batch in batches([piece for parts in cut for piece in parts], PIECE_CHARS):
+    all_pieces = [piece for parts in cut for piece in parts]
+    for batch in batches(all_pieces, service.settings.limits.max_texts, PIECE_CHARS):
         part = replace(order, texts=batch, source=source)
         done += await _patiently(service, models, part, facts, deadline)
     remaining = iter(done)

@@ -80,19 +80,34 @@ def test_pieces_end_at_lines_else_at_words(text: str, most: int, found: list[str
     assert documents.pieces(text, most) == found
 
 
-@given(texts=st.lists(st.text("ab", max_size=9), max_size=9), most=st.integers(1, 12))
+@given(
+    texts=st.lists(st.text("ab", max_size=9), max_size=9),
+    most_texts=st.integers(1, 4),
+    most_chars=st.integers(1, 12),
+)
 @settings(max_examples=100, deadline=None)
-def test_batches_are_the_texts(texts: list[str], most: int) -> None:
-    found = documents.batches(texts, most)
+def test_batches_are_the_texts(texts: list[str], most_texts: int, most_chars: int) -> None:
+    found = documents.batches(texts, most_texts, most_chars)
     assert [text for batch in found for text in batch] == texts
-    assert all(len(batch) == 1 or sum(map(len, batch)) <= most for batch in found)
+    for batch in found:
+        assert 1 <= len(batch) <= most_texts
+        assert len(batch) == 1 or sum(map(len, batch)) <= most_chars
     for batch, following in itertools.pairwise(found):
-        assert sum(map(len, batch)) + len(following[0]) > most
+        full = sum(map(len, batch)) + len(following[0]) > most_chars
+        assert full or len(batch) == most_texts
 
 
 def test_batches_of_hand_made_texts() -> None:
-    assert documents.batches(["aa", "b", "cccc", "d"], 3) == [["aa", "b"], ["cccc"], ["d"]]
-    assert documents.batches([], 3) == []
+    texts = ["aa", "b", "cccc", "d", "", ""]
+    assert documents.batches(texts, 2, 3) == [["aa", "b"], ["cccc"], ["d", ""], [""]]
+    assert documents.batches([], 2, 3) == []
+
+
+def test_a_file_may_hold_more_texts_than_a_request(folder: Path) -> None:
+    with open_app(documents={"folder": str(folder)}, limits={"max_texts": 2}) as client:
+        content = b"Jane\n" * 5
+        url = upload(client, "/translate_file", content=content).json()["translatedFileUrl"]
+        assert client.get(url).content == content
 
 
 FILES = {
