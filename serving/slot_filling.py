@@ -121,7 +121,8 @@ def _gap(slot: Slot, words: WordAttention, target: str, fixed: Sequence[Span]) -
     else:
         at = _proportional(slot, words, target)
     at = next((end for start, end in fixed if start < at < end), at)
-    return at, at
+    parts_words = slot.span[0] < slot.span[1] and not _inside(slot, words).any()
+    return at, at + (parts_words and target[at : at + 1] == " ")
 
 
 def _nearest(slot: Slot, words: WordAttention, step: int) -> Span | None:

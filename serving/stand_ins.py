@@ -81,11 +81,11 @@ def read(
     for span in spans:
         verbatim = span.of(sentence)
         replaced = is_replaced(verbatim)
-        glued = _is_glued(sentence[max(0, span.start - 1) : span.start]) or _is_glued(
-            sentence[span.end : span.end + 1]
-        )
-        stand_in = "" if glued else _stand_in(span.kind, verbatim, language)
-        word = stand_in if replaced else verbatim
+        before = _is_glued(sentence[max(0, span.start - 1) : span.start])
+        after = _is_glued(sentence[span.end : span.end + 1])
+        stand_in = "" if before or after else _stand_in(span.kind, verbatim, language)
+        apart = " " if before and after else ""  # two words, not one
+        word = stand_in or apart if replaced else verbatim
         pieces += [sentence[at : span.start], word]
         start = length + span.start - at
         length, at = start + len(word), span.end

@@ -21,12 +21,21 @@ class Passage:
     write: Callable[[str], str] = _as_is
 
 
+def _joined(written: Sequence[str]) -> bytes:
+    return "".join(written).encode()
+
+
 @dataclass(frozen=True)
 class FileText:
-    """A file taken apart. text_options: how its passages are to be translated."""
+    """A file taken apart.
+
+    text_options: how its passages are to be translated; pack: makes the file of what is written for
+    each piece.
+    """
 
     pieces: tuple[str | Passage, ...]
     text_options: TextOptions = PLAIN
+    pack: Callable[[Sequence[str]], bytes] = _joined
 
     @property
     def texts(self) -> list[str]:
@@ -40,7 +49,7 @@ class FileText:
             piece if isinstance(piece, str) else piece.write(next(remaining))
             for piece in self.pieces
         ]
-        return "".join(written).encode()
+        return self.pack(written)
 
     def behind(self, start: str) -> "FileText":
         """The same with something more at the start."""

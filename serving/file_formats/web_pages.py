@@ -4,13 +4,13 @@ from serving.file_formats.passages import FileText, Passage
 from serving.markup_blocks import Block, blocks
 from serving.text_options import TextOptions
 
-_HTML = TextOptions(format="html", preserve_formatting=True)
+HTML = TextOptions(format="html", preserve_formatting=True)
 _PRE = "<pre>", "</pre>"
 
 
 def read(text: str) -> FileText:
     """Blocks as `serving.markup_blocks` finds them."""
-    return FileText(tuple(map(_piece, blocks(text, _HTML))), _HTML)
+    return FileText(tuple(map(_piece, blocks(text, HTML))), HTML)
 
 
 def _piece(found: str | Block) -> str | Passage:
