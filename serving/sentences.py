@@ -9,6 +9,9 @@ from serving.protected_spans import ProtectedSpan
 from serving.segmenter import Segment, segment
 from serving.text_options import Splitting
 
+_ITEM = re.compile(
+    r"^[^\S\r\n]*(?P<mark>[-*+•‣◦▪–—]|\d{1,3}[.)])(?P<gap>[^\S\r\n]+)(?=\S)", re.MULTILINE
+)
 # One newline between two lines of a paragraph; a list's next item begins a line of its own.
 _WRAP = re.compile(r"(?<=\S)[^\S\r\n]*(?:\r\n|\r|\n)[^\S\r\n]*(?=\S)(?![-*+•·–—#>|]|\w{1,3}[.)]\s)")
 
@@ -18,16 +21,36 @@ def sentences(
 ) -> list[Segment]:
     """Split a text, see `serving.segmenter.segment`; no sentence ends inside a protected span.
 
-    Where lines are joined (`punctuation`), a newline inside a paragraph is a space in the
-    sentences and the gaps; `off` leaves one sentence. Offsets are those of the text.
+    The mark of a list's item (`-`, `•`, `1.`) is a segment of its own. Where lines are joined
+    (`punctuation`), a newline inside a paragraph is a space in the sentences and the gaps; `off`
+    leaves one sentence. Offsets are those of the text.
     """
-    if splitting == "newlines":
-        return _unbroken(segment(text, language), spans)
     if splitting == "off":
         return _whole(text)
-    flowing = _unwrapped(text, spans)
-    found = _unbroken(segment(flowing, language), spans)
-    return [_flowing(one, text) for one in found]
+    if splitting == "newlines":
+        return _without_marks(_unbroken(segment(text, language), spans), text, spans)
+    found = _unbroken(segment(_unwrapped(text, spans), language), spans)
+    return _without_marks([_flowing(one, text) for one in found], text, spans)
+
+
+def _without_marks(
+    segments: list[Segment], text: str, spans: Sequence[ProtectedSpan]
+) -> list[Segment]:
+    """Segments with the mark that a list's item begins with split off: models drop it."""
+    marks = {found.start("mark"): found for found in _ITEM.finditer(text)}
+    for span in spans:
+        if span.start in marks and span.end > marks[span.start].end("mark"):
+            del marks[span.start]
+    parts: list[Segment] = []
+    for one in segments:
+        mark = marks.get(one.start)
+        rest = one.sentence[len(mark["mark"] + mark["gap"]) :] if mark else ""
+        if mark and rest:
+            parts.append(Segment(mark["mark"], mark["gap"], one.start))
+            parts.append(Segment(rest, one.gap, mark.end()))
+        else:
+            parts.append(one)
+    return parts
 
 
 def _whole(text: str) -> list[Segment]:

@@ -32,11 +32,24 @@ def test_hard_wrapped_paragraphs_are_joined_when_asked() -> None:
         ("The dog sleeps in the park.", " "),
         ("It snores.", " "),
         ("Well.", "\n\n"),
-        ("- one", "\n"),
-        ("- two", "\n"),
-        ("1. three", ""),
+        *(("-", " "), ("one", "\n"), ("-", " "), ("two", "\n"), ("1.", " "), ("three", "")),
     ]
-    assert [WRAPPED[one.start] for one in found] == ["T", "I", "W", "-", "-", "1"]
+    assert [WRAPPED[one.start] for one in found][:5] == ["T", "I", "W", "-", "o"]
+
+
+def test_marks_of_lists_stand_alone() -> None:
+    text = "• A dog.\n  12)  A fox - not here\n- \n-x\n– Oh\n1. FC Jane"
+    assert split(text, "newlines", "1. FC") == [
+        ("•", " "),
+        ("A dog.", "\n  "),
+        ("12)", "  "),
+        ("A fox - not here", "\n"),
+        ("-", " \n"),
+        ("-x", "\n"),
+        ("–", " "),
+        ("Oh", "\n"),
+        ("1. FC Jane", ""),
+    ]
 
 
 def test_a_text_may_be_one_sentence() -> None:
