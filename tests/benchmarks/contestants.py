@@ -18,11 +18,20 @@ from training.export.quantize import calibrate
 from training.export.signature import Limits
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
+from training.models.transformer_config import TransformerConfig
 from training.recipe import read_recipe
-from training.stepper import TorchStepper
 
 VOCAB_SIZE = 8000
-RECIPES = {"transformer-s": "multi30k-en-de-transformer-s", "gru-s": "multi30k-en-de-gru-s"}
+PRECISIONS = ("fp32", "int8")
+RECIPES = {
+    "tiny": "multi30k-en-de-transformer-s",  # 4+4 layers, d 128
+    "small": "multi30k-en-de-transformer-m",  # 3+3, d 256
+    "gru": "multi30k-en-de-gru-s",
+}
+BASE = TransformerConfig(  # Vaswani et al. 2017, table 3
+    encoder_layers=6, decoder_layers=6, d_model=512, n_heads=8, d_ff=2048, norm="pre"
+)
+SIZES = ("tiny", "small", "base", "gru")
 
 
 @dataclass(frozen=True)
@@ -59,20 +68,16 @@ class Load:
 
 
 def random_model(size: str) -> Seq2Seq:
-    """A model of one of `RECIPES`, in evaluation mode."""
+    """A model of one of `SIZES`, in evaluation mode."""
     torch.manual_seed(1)
-    return build_model(read_recipe(RECIPES[size]).model, VOCAB_SIZE).eval()
+    config = BASE if size == "base" else read_recipe(RECIPES[size]).model
+    return build_model(config, VOCAB_SIZE).eval()
 
 
 def our_steppers(model: Seq2Seq, folder: Path, threads: int) -> dict[str, Stepper]:
-    """PyTorch, and ONNX graphs in fp32 and int8."""
-    torch.set_num_threads(threads)
+    """ONNX graphs by precision."""
     bundle = _write_graphs(model, folder)
-    return {
-        "PyTorch fp32": TorchStepper(model),
-        "ONNX fp32": runtime()(bundle, "fp32", threads),
-        "ONNX int8": runtime()(bundle, "int8", threads),
-    }
+    return {precision: runtime()(bundle, precision, threads) for precision in PRECISIONS}
 
 
 def _write_graphs(model: Seq2Seq, folder: Path) -> Bundle:

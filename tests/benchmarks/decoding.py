@@ -1,75 +1,127 @@
-"""Decoding speed: ONNX beside PyTorch and, where installed, CTranslate2, on one load in one run.
+"""Decoding speed: our graphs beside CTranslate2 and PyTorch, on one load in one run.
 
-python -m tests.benchmarks.decoding [--rounds 5] [--threads 1]
+python -m tests.benchmarks.decoding [--quick] [--json PATH] [--rounds 5] [--threads 1]
+
+Every load has sentences of 20 source tokens that are translated into exactly 20. Weights are
+random: speed hangs on shapes. Before CTranslate2 is timed its greedy tokens must be ours.
 """
 
 import argparse
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from mt.beam_search import SearchOptions, search
+from mt.stepper import Stepper
 from tests.benchmarks import ctranslate2_peer, report
-from tests.benchmarks.contestants import RECIPES, Load, our_steppers, random_model
+from tests.benchmarks.contestants import SIZES, Load, our_steppers, random_model
+from tests.benchmarks.pytorch_peers import Uncached
+from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
+from training.stepper import TorchStepper
 
-LOADS = [Load(sentences, 20, beam) for beam in (1, 5) for sentences in (1, 32)]
-PEER = "PyTorch fp32"
+TOKENS = 20
+PYTORCH_BATCHES = (1, 8)  # beyond, it takes long and is far behind
+Work = Callable[[], int]
+Row = dict[str, Any]
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
-    rows: list[dict[str, Any]] = []
-    for size in RECIPES:
-        with TemporaryDirectory() as folder:
-            rows += _measure(size, Path(folder), arguments.rounds, arguments.threads)
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    rows: list[Row] = []
+    for size in arguments.models:
+        with TemporaryDirectory() as folder, torch.inference_mode():
+            rows += _measure(size, Path(folder), arguments)
     packages = ("torch", "onnxruntime-gpu", "ctranslate2", "numpy")
     path = report.write(
         "decoding",
         {
-            "unit": "target tokens per second, median of rounds",
+            "unit": "target tokens per second, median of rounds; p50_ms: of one whole batch, ours",
             "threads": arguments.threads,
             "rounds": arguments.rounds,
             "machine": report.machine(packages),
-            "results": rows,
+            "rows": rows,
         },
+        arguments.json,
     )
     print(f"\nwritten to {path}")
 
 
-@torch.inference_mode()
-def _measure(size: str, folder: Path, rounds: int, threads: int) -> list[dict[str, Any]]:
+def _measure(size: str, folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
     model = random_model(size)
-    steppers = our_steppers(model, folder, threads)
-    rows = []
-    for load in LOADS:
-        contestants = {name: load.decode(stepper) for name, stepper in steppers.items()}
-        peer = PEER
+    steppers = our_steppers(model, folder, arguments.threads)
+    loads = [Load(n, TOKENS, beam) for beam in arguments.beams for n in arguments.batches]
+    for precision in arguments.precisions:
+        ours, peers = steppers[precision], {}
         if ctranslate2_peer.INSTALLED and isinstance(model, Transformer):
-            contestants |= ctranslate2_peer.ctranslate2_decoders(model, folder, load, threads)
-            peer = "CTranslate2 int8"
-        speeds = report.interleave(contestants, rounds)
-        title = f"{size}, {load.sentences} sentences, beam {load.beam_size}"
-        print(report.table(title, speeds, peer, "tokens/s"), flush=True)
-        rows.append(
-            {
+            peers["CTranslate2"] = ctranslate2_peer.CTranslate2(
+                model, folder, precision, arguments.threads, loads[-1]
+            )
+            _prove_equal(steppers["fp32"], model, folder)
+        for load in loads:
+            contestants: dict[str, Work] = {"ours": load.decode(ours)}
+            contestants |= {name: peer.decode(load) for name, peer in peers.items()}
+            if load.sentences in PYTORCH_BATCHES:
+                contestants |= _pytorch(model, load)
+            speeds = report.interleave(contestants, arguments.rounds)
+            title = f"{size} {precision}, {load.sentences} sentences, beam {load.beam_size}"
+            print(report.table(title, speeds, "ours", "tokens/s"), flush=True)
+            yield from _rows(size, precision, load, speeds)
+
+
+def _pytorch(model: Seq2Seq, load: Load) -> dict[str, Work]:
+    """The usual ways in PyTorch, always in 32 bits."""
+    steppers: dict[str, Stepper] = {
+        "PyTorch, cached": TorchStepper(model),
+        "PyTorch, no cache": Uncached(model),
+    }
+    return {name: load.decode(stepper) for name, stepper in steppers.items()}
+
+
+def _rows(size: str, precision: str, load: Load, speeds: dict[str, float]) -> Iterator[Row]:
+    ours = speeds["ours"]
+    for peer, speed in speeds.items():
+        if peer != "ours":
+            yield {
                 "model": size,
-                "sentences": load.sentences,
-                "beam_size": load.beam_size,
-                "tokens_per_second": {name: round(speed, 1) for name, speed in speeds.items()},
-                "ratio_to": peer,
-                "ratios": report.ratios(speeds, peer),
+                "precision": precision,
+                "beam": load.beam_size,
+                "batch": load.sentences,
+                "peer": peer,
+                "ours_tok_s": round(ours, 1),
+                "peer_tok_s": round(speed, 1),
+                "ratio": round(ours / speed, 3),
+                "p50_ms": round(1e3 * load.target_tokens / ours, 2),
             }
-        )
-    return rows
 
 
-def _parser() -> argparse.ArgumentParser:
+def _prove_equal(ours: Stepper, model: Transformer, folder: Path) -> None:
+    """Greedy tokens of both engines in 32 bits, or there is nothing to compare."""
+    load = Load(4, TOKENS, 1)
+    options = SearchOptions(beam_size=1, min_length=TOKENS, max_length=TOKENS)
+    wanted = [best.ids for best, *_ in search(ours, load.sources(), options)]
+    found = ctranslate2_peer.CTranslate2(model, folder, "fp32", 1, load).tokens(load)
+    if [list(ids) for ids in wanted] != found:
+        raise SystemExit("CTranslate2 does not give our tokens: its weights are not ours")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Decoding speed, side by side")
+    parser.add_argument("--quick", action="store_true", help="int8, batches 1 and 32, 3 rounds")
+    parser.add_argument("--json", type=Path, help="result [build/bench/decoding.json]")
+    parser.add_argument("--models", nargs="+", choices=SIZES, default=SIZES)
+    parser.add_argument("--precisions", nargs="+", default=["fp32", "int8"])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 32, 64])
+    parser.add_argument("--beams", nargs="+", type=int, default=[1, 5])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    return parser
+    if (found := parser.parse_args()).quick:
+        found.precisions, found.batches, found.rounds = ["int8"], [1, 32], 3
+    return found
 
 
 if __name__ == "__main__":

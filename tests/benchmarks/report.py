@@ -45,9 +45,9 @@ def machine(packages: Iterable[str]) -> dict[str, object]:
     }
 
 
-def write(name: str, report: Mapping[str, object]) -> Path:
-    """Write build/bench/<name>.json with the command that made it."""
-    path = Path("build/bench") / f"{name}.json"
+def write(name: str, report: Mapping[str, object], path: Path | None = None) -> Path:
+    """Write a result, to build/bench/<name>.json where not told, with the command that made it."""
+    path = path or Path("build/bench") / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     command = f"python -m tests.benchmarks.{name} {' '.join(sys.argv[1:])}".strip()
     whole = {"command": command, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

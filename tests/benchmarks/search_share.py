@@ -16,7 +16,7 @@ from typing import TypeVar
 from mt.beam_search import SearchOptions, search
 from mt.stepper import Rows, StepOutput, Stepper
 from tests.benchmarks import report
-from tests.benchmarks.contestants import RECIPES, Load, our_steppers, random_model
+from tests.benchmarks.contestants import SIZES, Load, our_steppers, random_model
 
 LOADS = [Load(sentences, 20, beam) for sentences in (1, 32) for beam in (1, 5)]
 REPEATS = {1: 10, 32: 1}  # of a load in one round, by its sentences
@@ -75,7 +75,7 @@ def main() -> None:
     """Measure every load once a round, in turn; print medians and write them."""
     arguments = _parser().parse_args()
     with TemporaryDirectory() as folder:
-        stepper = our_steppers(random_model(arguments.size), Path(folder), 1)["ONNX int8"]
+        stepper = our_steppers(random_model(arguments.size), Path(folder), 1)["int8"]
         for load in LOADS:
             measure(stepper, load)  # warm up
         rounds = [[measure(stepper, load) for load in LOADS] for _ in range(arguments.rounds)]
@@ -94,7 +94,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="The search's own share of a step")
-    parser.add_argument("--size", choices=sorted(RECIPES), default="transformer-s")
+    parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--rounds", type=int, default=5)
     return parser
 

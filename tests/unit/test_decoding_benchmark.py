@@ -1,0 +1,60 @@
+"""The parts of the decoding benchmark, at toy size."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mt.beam_search import SearchOptions, search
+from mt.stepper import Stepper
+from tests.benchmarks import contestants, ctranslate2_peer, decoding
+from tests.benchmarks.pytorch_peers import Uncached
+from tests.tiny_bundle import VOCAB_SIZE, random_sources
+from tests.tiny_models import tiny_gru, tiny_transformer
+from training.models.seq2seq import Seq2Seq
+from training.stepper import TorchStepper
+
+SOURCES = random_sources(seed=2, count=5)
+
+
+def assert_same_tokens(found: Stepper, model: Seq2Seq, beam_size: int) -> None:
+    options = SearchOptions(beam_size=beam_size, max_length=9, min_length=9)  # all equally long
+    with torch.inference_mode():
+        ours, wanted = (search(s, SOURCES, options) for s in (found, TorchStepper(model)))
+    assert [best.ids for best, *_ in ours] == [best.ids for best, *_ in wanted]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("tiny", [tiny_transformer, tiny_gru])
+def test_without_a_cache_the_tokens_are_the_same(tiny: type[Seq2Seq], beam_size: int) -> None:
+    model = tiny(vocab_size=VOCAB_SIZE)
+    assert_same_tokens(Uncached(model), model, beam_size)
+
+
+def test_the_result_has_a_row_for_each_cell_and_peer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = tiny_transformer(vocab_size=contestants.VOCAB_SIZE)
+    monkeypatch.setattr(decoding, "random_model", lambda size: tiny)
+    monkeypatch.setattr(ctranslate2_peer, "INSTALLED", False)
+    path = tmp_path / "decoding.json"
+    arguments = ["--models", "tiny", "--precisions", "int8", "--batches", "1", "2", "--beams", "2"]
+    monkeypatch.setattr(sys, "argv", ["decoding", *arguments, "--rounds", "1", "--json", str(path)])
+    decoding.main()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["machine"]["cores"]
+    peers = {(row["batch"], row["peer"]) for row in found["rows"]}
+    assert peers == {(1, "PyTorch, cached"), (1, "PyTorch, no cache")}
+    for row in found["rows"]:
+        assert (row["model"], row["precision"], row["beam"]) == ("tiny", "int8", 2)
+        assert row["ratio"] == pytest.approx(row["ours_tok_s"] / row["peer_tok_s"], rel=0.01)
+        assert row["p50_ms"] > 0
+
+
+def test_quick_is_a_choice_of_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["decoding", "--quick"])
+    found = decoding._arguments()
+    assert (found.precisions, found.batches, found.rounds) == (["int8"], [1, 32], 3)
+    assert list(found.models) == list(contestants.SIZES)
