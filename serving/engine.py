@@ -283,7 +283,8 @@ class Engine:
         reserved = sum(sentence.rows for sentence in self._running.values())
         free = self.settings.max_rows - reserved
         tokens = self.settings.max_source_tokens_per_step
-        return self._line.take(free, tokens, alone=not self._running)
+        overdue_before = time.monotonic() - self.settings.max_overtaken_s
+        return self._line.take(free, tokens, not self._running, overdue_before)
 
     def _next_suspect(self) -> list[Sentence]:
         """After a failure its sentences run one by one, so that only the guilty one fails."""

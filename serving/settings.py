@@ -25,6 +25,12 @@ class EngineSettings(Strict):
         description="source tokens encoded between two steps, padding included, so that newcomers "
         "do not hold up those who run",
     )
+    max_overtaken_s: float = Field(
+        0.5,
+        ge=0,
+        description="seconds a sentence may wait while later ones enter whose length suits better; "
+        "0: first come, first served",
+    )
     heartbeat_limit_s: float = Field(
         20.0, gt=0, description="seconds one step may take before the engine counts as stuck"
     )

@@ -1,6 +1,8 @@
 """Sentences before the running batch: who waits, who may enter, how long the line takes."""
 
 import itertools
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -23,6 +25,7 @@ class Sentence:
     deadline: float
     """On the clock of `time.monotonic`; infinite where the answer may take any time."""
     future: Future[list[Hypothesis]] = field(default_factory=Future)
+    joined: float = field(default_factory=time.monotonic)
     key: int = field(default_factory=lambda: next(_keys))
 
     @property
@@ -59,7 +62,7 @@ def expired() -> DeadlineError:
 
 
 class WaitingLine:
-    """First come, first served; the engine's lock guards it."""
+    """First come, first served, as far as lengths are alike; the engine's lock guards it."""
 
     def __init__(self) -> None:
         self._sentences: deque[Sentence] = deque()
@@ -74,23 +77,42 @@ class WaitingLine:
         """Stand at the end."""
         self._sentences.extend(sentences)
 
-    def take(self, rows: int, tokens: int, alone: bool) -> list[Sentence]:
-        """Leave the line from its head, as many as fit into `rows` free rows and `tokens`.
+    def take(
+        self, rows: int, tokens: int, alone: bool, overdue_before: float = -math.inf
+    ) -> list[Sentence]:
+        """Let as many leave the line as fit into `rows` free rows and `tokens`.
 
-        Tokens are those the encoder will see, padding included. A wide or long one at the head is
-        never overtaken, so it cannot starve; it enters at the latest when it would run `alone`.
+        Tokens are those the encoder will see, padding included; so behind the oldest sentence come
+        those of about its length. Nobody overtakes the oldest, nor one that joined before
+        `overdue_before`: so a wide or long one cannot starve. It enters at the latest when it would
+        run `alone`.
         """
         taken: list[Sentence] = []
         longest = 0
-        while self._sentences:
-            head = self._sentences[0]
-            longest = max(longest, len(head.src_ids))
-            fits = head.rows <= rows and (not taken or longest * (len(taken) + 1) <= tokens)
+        for sentence in self._in_turn(overdue_before):
+            longest = max(longest, len(sentence.src_ids))
+            fits = sentence.rows <= rows and (not taken or longest * (len(taken) + 1) <= tokens)
             if not fits and (taken or not alone):
                 break
-            taken.append(self._sentences.popleft())
-            rows -= head.rows
+            taken.append(sentence)
+            rows -= sentence.rows
+        if taken:
+            gone = set(taken)
+            self._sentences = deque(s for s in self._sentences if s not in gone)
         return taken
+
+    def _in_turn(self, overdue_before: float) -> list[Sentence]:
+        """The oldest, the overdue in order of age, and the others by likeness in length."""
+        if not self._sentences:
+            return []
+        oldest, *others = self._sentences
+        length = len(oldest.src_ids)
+
+        def turn(sentence: Sentence) -> int:
+            is_overdue = sentence.joined < overdue_before
+            return -1 if is_overdue else abs(len(sentence.src_ids) - length)
+
+        return [oldest, *sorted(others, key=turn)]
 
     def remove(self, unwanted: Callable[[Sentence], bool]) -> list[Sentence]:
         """Take out everyone who is unwanted, wherever they stand."""

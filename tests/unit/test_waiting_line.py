@@ -34,23 +34,59 @@ def test_a_wide_one_at_the_head_is_not_overtaken() -> None:
 
 def test_one_wider_than_the_batch_enters_alone() -> None:
     wide, narrow = sentence(8), sentence(1)
-    line = line_of(narrow, wide, narrow)
+    line = line_of(narrow, wide, sentence(1))
     assert line.take(rows=4, tokens=MANY, alone=True) == [narrow]
     assert line.take(rows=3, tokens=MANY, alone=False) == []
     assert line.take(rows=4, tokens=MANY, alone=True) == [wide]
 
 
 def test_newcomers_are_encoded_a_few_at_a_time() -> None:
-    short, other, long = sentence(1, tokens=3), sentence(1, tokens=3), sentence(1, tokens=50)
-    line = line_of(short, other, long, short)
+    short, other, last = (sentence(1, tokens=3) for _ in range(3))
+    long = sentence(1, tokens=50)
+    line = line_of(short, other, long, last)
     assert line.take(rows=9, tokens=6, alone=False) == [short, other]
     assert line.take(rows=9, tokens=6, alone=False) == [long]  # longer than allowed: by itself
-    assert line.take(rows=9, tokens=6, alone=False) == [short]
+    assert line.take(rows=9, tokens=6, alone=False) == [last]
 
 
 def test_padding_counts_as_tokens() -> None:
     line = line_of(sentence(1, tokens=2), sentence(1, tokens=5))
     assert len(line.take(rows=9, tokens=9, alone=False)) == 1
+
+
+def test_those_of_like_length_enter_together() -> None:
+    oldest, long, alike, short = (sentence(1, tokens=n) for n in (10, 40, 11, 3))
+    line = line_of(oldest, long, alike, short)
+    assert line.take(rows=3, tokens=MANY, alone=False) == [oldest, alike, short]
+    assert line.take(rows=3, tokens=MANY, alone=False) == [long]
+
+
+def test_nobody_overtakes_one_that_has_waited_too_long() -> None:
+    oldest, long, alike = (sentence(1, tokens=n) for n in (10, 40, 10))
+    for age, one in enumerate((oldest, long, alike)):
+        one.joined = float(age)
+    line = line_of(oldest, long, alike)
+    assert line.take(rows=2, tokens=MANY, alone=False, overdue_before=1.5) == [oldest, long]
+
+
+def test_an_overdue_one_that_does_not_fit_keeps_others_out() -> None:
+    oldest, wide, alike = sentence(1), sentence(8), sentence(1)
+    oldest.joined, wide.joined, alike.joined = 0.0, 1.0, 2.0
+    line = line_of(oldest, wide, alike)
+    assert line.take(rows=4, tokens=MANY, alone=False, overdue_before=1.5) == [oldest]
+    assert line.take(rows=4, tokens=MANY, alone=False, overdue_before=1.5) == []
+    assert line.take(rows=8, tokens=MANY, alone=False, overdue_before=1.5) == [wide]
+
+
+def test_everyone_enters_in_the_end() -> None:
+    """Under a stream of newcomers that always suit better."""
+    odd = sentence(1, tokens=50)
+    line = line_of(sentence(1, tokens=5), odd)
+    entered = []
+    for _ in range(2):
+        line.join([sentence(1, tokens=5), sentence(1, tokens=5)])
+        entered += line.take(rows=1, tokens=MANY, alone=False)
+    assert odd in entered
 
 
 def test_leaving_keeps_the_order_of_the_others() -> None:
