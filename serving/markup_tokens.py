@@ -88,6 +88,12 @@ class _HTMLReader(HTMLParser):
             return  # text and its entities are one token
         self.starts.append((start, make))
 
+    def parse_html_declaration(self, i: int) -> int:
+        """Marked sections are of SGML; browsers take them for comments, this parser for errors."""
+        if self.rawdata.startswith("<![", i):
+            return self.parse_bogus_comment(i)
+        return super().parse_html_declaration(i)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         kind: Kind = "empty" if tag in VOID else "open"
         self._in_raw_text = tag in _RAW_TEXT

@@ -28,6 +28,7 @@ def read(markup: str, is_html: bool) -> list[tuple[str, str]]:
         ("<!DOCTYPE html>\n<p>", [("other", "<!DOCTYPE html>"), ("text", "\n"), ("open", "p")]),
         ("</p>\r\nx", [("close", "p"), ("text", "\r\nx")]),
         ("<a href=", [("text", "<a href=")]),
+        ("a<![if x]>b<![<", [("text", "a"), ("other", "<![if x]>"), ("text", "b<![<")]),
     ],
 )
 def test_html(markup: str, expected: list[tuple[str, str]]) -> None:
