@@ -65,7 +65,8 @@ def create_app(
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
-    app.add_middleware(ReadBody, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
+    max_bytes_at = partial(_max_bytes_at, dialects=spoken, settings=settings)
+    app.add_middleware(ReadBody, max_bytes_at, settings.limits.body_timeout_s)
     for dialect in spoken:
         if dialect.open_to_browsers:
             app.add_middleware(OpenToBrowsers, dialect.owns)
@@ -158,6 +159,11 @@ def _asked(body: TranslateRequest) -> dict[str, Any]:
 
 def _given(body: TranslateRequest, names: Set[str]) -> dict[str, Any]:
     return body.model_dump(include=set(names), exclude_none=True)
+
+
+def _max_bytes_at(path: str, dialects: Sequence[Dialect], settings: ServeSettings) -> int:
+    takes_files = any(path in dialect.takes_files for dialect in dialects)
+    return settings.documents.max_bytes if takes_files else settings.limits.max_body_bytes
 
 
 async def _answer_mt_error(request: Request, error: Exception) -> Response:

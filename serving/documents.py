@@ -64,7 +64,8 @@ async def translate(
         part = replace(order, texts=batch, source=source)
         done += await _patiently(service, models, part, facts, deadline)
     remaining = iter(done)
-    return file.filled(["".join(islice(remaining, len(parts))) for parts in cut])
+    filled = ["".join(islice(remaining, len(parts))) for parts in cut]
+    return await asyncio.to_thread(file.filled, filled)
 
 
 def _pieces_of(passage: str, file: FileText, service: Service) -> list[str]:

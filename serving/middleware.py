@@ -101,9 +101,10 @@ class Observe:
 class ReadBody:
     """Read the whole body before anyone parses it, within a size and a time."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, max_bytes_at: Callable[[str], int], timeout_s: float) -> None:
+        """`max_bytes_at` knows how large the body for a path may be."""
         self._app = app
-        self._max_bytes = max_bytes
+        self._max_bytes_at = max_bytes_at
         self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,15 +112,15 @@ class ReadBody:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, most = Headers(scope=scope), self._max_bytes_at(scope["path"])
         if headers.get("content-encoding", "identity") != "identity":
             await self._refuse(ENCODED, "send it as it is, not compressed", scope, receive, send)
             return
         try:
             async with asyncio.timeout(self._timeout_s):
-                body = await self._read(headers, receive)
+                body = await self._read(headers, receive, most)
         except _TooLargeError:
-            detail = f"at most {self._max_bytes} bytes; send the texts in several requests"
+            detail = f"at most {most} bytes; send the texts in several requests"
             await self._refuse(TOO_LARGE, detail, scope, receive, send)
         except TimeoutError:
             detail = f"the whole body must arrive within {self._timeout_s:g} seconds"
@@ -128,10 +129,10 @@ class ReadBody:
             if body is not None:
                 await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+    async def _read(self, headers: Headers, receive: Receive, most: int) -> bytes | None:
         """The body, or None where the client left before its end."""
         announced = headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > self._max_bytes:
+        if announced.isdecimal() and int(announced) > most:
             raise _TooLargeError
         body = bytearray()
         while True:
@@ -139,7 +140,7 @@ class ReadBody:
             if message["type"] == "http.disconnect":
                 return None
             body += message.get("body", b"")
-            if len(body) > self._max_bytes:
+            if len(body) > most:
                 raise _TooLargeError
             if not message.get("more_body", False):
                 return bytes(body)

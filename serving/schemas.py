@@ -141,6 +141,9 @@ class TranslateRequest(Body):
         description="`newlines`: also at newlines; `punctuation`: hard-wrapped paragraphs are "
         "joined; `off`: each text is one sentence",
     )
+    preserve_formatting: bool = Field(
+        False, strict=True, description="no full stop is added to what has none, as titles"
+    )
     do_not_translate: list[Term] | None = Field(
         None, max_length=1000, description="words and phrases to keep, wherever they stand alone"
     )

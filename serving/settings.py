@@ -85,6 +85,7 @@ class DocumentSettings(Strict):
         description="where translated files wait for their download; replicas on several machines "
         "need one they share. Unset: a private one among the temporary files",
     )
+    max_bytes: int = Field(10_485_760, ge=1, description="bytes of a request that sends a file")
     keep_s: float = Field(3600.0, gt=0, description="seconds until a file is forgotten")
     deadline_s: float = Field(900.0, gt=0, description="seconds that one file may take")
     parallel: int = Field(2, ge=1, description="files translated at the same time")

@@ -176,6 +176,7 @@ DIALECT = Dialect(
     owns=lambda path: path.startswith(("/v2/", "/v3/", "/deepl/")),
     write_error=write_error,
     parameters=(DeepLTranslateParameters, DeepLDocumentParameters),
+    takes_files=("/v2/document", "/deepl/v2/document"),
 )
 
 

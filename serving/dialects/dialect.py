@@ -21,13 +21,15 @@ class Dialect:
     """One interface beside the native one.
 
     owns: whether an address is this dialect's, its errors too; parameters: what its routes read by
-    themselves, for OpenAPI; open_to_browsers: pages of other origins may call it (CORS).
+    themselves, for OpenAPI; takes_files: addresses whose bodies may be larger than others';
+    open_to_browsers: pages of other origins may call it (CORS).
     """
 
     router: APIRouter
     owns: Callable[[str], bool]
     write_error: ErrorWriter
     parameters: tuple[type[BaseModel], ...]
+    takes_files: tuple[str, ...] = ()
     open_to_browsers: bool = False
 
 

@@ -172,6 +172,7 @@ DIALECT = Dialect(
     owns=lambda path: path in PATHS or path.startswith(FILES),
     write_error=write_error,
     parameters=(TranslateParameters, DetectParameters, FileParameters),
+    takes_files=("/translate_file",),
     open_to_browsers=True,
 )
 

@@ -158,7 +158,7 @@ def test_deepl_fetches_a_document_once(deepl_client: deepl.DeepLClient) -> None:
 @pytest.mark.parametrize("deepl_client", ["/deepl/"], indirect=True)  # it waits 5 s
 def test_deepl_learns_what_was_wrong_with_a_document(deepl_client: deepl.DeepLClient) -> None:
     with pytest.raises(deepl.DeepLException, match="only those whose names end in"):
-        deepl_client.translate_document_upload(b"", filename="x.docx", target_lang="EN-GB")
+        deepl_client.translate_document_upload(b"", filename="x.pdf", target_lang="EN-GB")
     with pytest.raises(deepl.DocumentTranslationException, match="control character"):
         deepl_client.translate_document(
             b"Jane\0", io.BytesIO(), filename="x.txt", target_lang="EN-GB"

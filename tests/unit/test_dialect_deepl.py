@@ -210,6 +210,7 @@ def test_wishes_reach_the_translator(
         "splitting_tags": "d, e",
         "non_splitting_tags": ["f"],
         "outline_detection": 0,
+        "preserve_formatting": "1",
         "split_sentences": "nonewlines",
     }
     sent = client.post("/v2/translate", **{style: REQUEST | wishes})
@@ -221,6 +222,7 @@ def test_wishes_reach_the_translator(
             splitting_tags=("d", "e"),
             non_splitting_tags=("f",),
             outline_detection=False,
+            preserve_formatting=True,
             split_sentences="punctuation",
         )
     ]

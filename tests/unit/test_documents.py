@@ -197,7 +197,7 @@ def test_only_the_key_opens_it(client: AppClient) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "letter.docx"}, "file: only those whose names end in .txt, .html"),
+        ({"name": "letter.pdf"}, "file: only those whose names end in .txt, .html"),
         ({"name": "txt"}, "file: only"),
         ({"content": "é".encode("latin-1")}, "file: byte 1 is not UTF-8"),
         ({"target": "xx", "target_lang": "XX"}, "not"),
@@ -215,6 +215,17 @@ def test_bad_files(client: AppClient, path: str, changes: dict[str, Any], messag
     else:
         assert sent.status_code == 400
         assert message in sent.text
+
+
+def test_files_may_be_larger_than_other_bodies(folder: Path) -> None:
+    settings: dict[str, Any] = {"limits": {"max_body_bytes": 1000}}
+    settings["documents"] = {"folder": str(folder), "max_bytes": 5000}
+    with open_app(**settings) as client:
+        for path in ("/translate_file", "/v2/document", "/deepl/v2/document"):
+            assert upload(client, path).status_code == 200
+            assert upload(client, path, content=b" " * 5000).status_code == 413
+        sent = client.post("/translate", json={"q": "a" * 1000, "source": "fr", "target": "en"})
+        assert sent.status_code == 413
 
 
 @pytest.mark.parametrize("path", ["/translate_file", "/v2/document"])
