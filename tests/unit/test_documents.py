@@ -1,7 +1,9 @@
 """Whole files through both dialects: every byte of their layout, and every way to fail."""
 
 import asyncio
+import io
 import itertools
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,21 @@ def test_files_of_every_kind(client: AppClient, name: str) -> None:
     sent = upload(client, "/v2/document", name=name, content=content, source_lang=None)
     assert wait(client, sent)["status"] == "done"
     assert ask(client, sent, "/result").content == expected
+
+
+def test_a_word_file_comes_back_as_one(client: AppClient) -> None:
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    paragraph = "<w:p><w:r><w:t>Jane visite l'Afrique.</w:t></w:r></w:p>"
+    document = f'<w:document xmlns:w="{word}"><w:body>{paragraph}</w:body></w:document>'
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("word/document.xml", document)
+    sent = upload(client, "/translate_file", name="a.docx", content=content.getvalue())
+    fetched = client.get(sent.json()["translatedFileUrl"])
+    with zipfile.ZipFile(io.BytesIO(fetched.content)) as archive:
+        assert "Jane visite l'Afrique." in archive.read("word/document.xml").decode()
+    for path in ("/translate_file", "/v2/document"):
+        assert upload(client, path, name="a.docx", content=b"Jane").status_code == 400
 
 
 def test_a_passage_of_markup_is_never_cut(folder: Path) -> None:
