@@ -55,7 +55,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("placeholder", r"\$[A-Za-z_]\w*|(?<!\S):[A-Za-z_]\w+|&(?:[A-Za-z]\w+|\#\w+);"),
     ("code", r"(?<![\w-])(?:[A-Z]{2,}-\d+\w*|(?=[A-Za-z_]\w*\d)[A-Za-z_]\w*)(?![\w-]|\.\w)"),
     ("code", r"(?<!\w)[A-Za-z0-9]*_\w*(?!\w)"),
-    ("number", rf"(?<![A-Za-z\u00c0-\u024f_\d])(?:{_NUMBER})"),
+    ("number", rf"(?<![A-Za-z\u00c0-\u024f_\d])(?>{_NUMBER})(?!(?:st|nd|rd|th)\b)"),  # no 1st
     ("symbol", rf"(?:[{_EMOJI}][{_EMOJI}{_JOINERS}]*)+|[#*0-9]\ufe0f?\u20e3"),
 )
 _PATTERN = re.compile("|".join(f"(?P<p{i}>{one})" for i, (_, one) in enumerate(_PATTERNS)))

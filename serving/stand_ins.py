@@ -80,10 +80,11 @@ def read(
     pieces, slots, at, length = [], [], 0, 0
     for span in spans:
         verbatim = span.of(sentence)
-        replaced = is_replaced(verbatim)
         before = _is_glued(sentence[max(0, span.start - 1) : span.start])
         after = _is_glued(sentence[span.end : span.end + 1])
-        stand_in = "" if before or after else _stand_in(span.kind, verbatim, language)
+        glued = before or after
+        replaced = is_replaced(verbatim) and not (glued and span.kind == "number")  # as in 1990s
+        stand_in = "" if glued else _stand_in(span.kind, verbatim, language)
         apart = " " if before and after else ""  # two words, not one
         word = stand_in or apart if replaced else verbatim
         pieces += [sentence[at : span.start], word]

@@ -84,10 +84,11 @@ class Planner:
 
     def without_spans(self, part: Part) -> Part | None:
         """The part with a stand-in for every protected span; None where that changes nothing."""
-        if all(slot.replaced for slot in part.reading.slots):
-            return None
         spans = [slot.protected for slot in part.reading.slots]
-        other = self._part(part.segment, read(part.segment.sentence, spans, self._language))
+        reading = read(part.segment.sentence, spans, self._language)
+        if reading == part.reading:
+            return None
+        other = self._part(part.segment, reading)
         other = replace(other, aligned=part.aligned, unended=part.unended)
         return other if other.src_ids else None
 

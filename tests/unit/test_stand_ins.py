@@ -12,7 +12,8 @@ from serving.stand_ins import original_offset, read
         ("en", "Hello {name}, 42 files", "Hello man, 2 files"),
         ("de-AT", "Hallo {name}", "Hallo Mann"),
         ("xx", "Hello {name}, 42", "Hello , 2"),
-        ("en", "5km of b{x}, 第3章", "km of man, 第2章"),  # in a word of its own, or not at all
+        ("en", "5km of b{x}, 第3章", "5km of man, 第2章"),  # in a word of its own, or not at all
+        ("en", "in the 1990s, a<b>b", "in the 1990s, a b"),
         ("en", "1 or 1,0 or 21 <b>dogs</b> 😀!", "1 or 2 or 2 dogs !"),
     ],
 )
