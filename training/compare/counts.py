@@ -14,6 +14,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from mt.bundle import Score
 from training.compare.outcome import Metric
 
 Table = npt.NDArray[np.float64]  # (sentences, counts)
@@ -55,10 +56,18 @@ def metric_of_counts(metric: Metric) -> SacreMetric:
     return found
 
 
-def counted_rows(table: Table) -> Sequence[Any]:
+def counted_rows(table: Table) -> list[Any]:
     """The rows as sacreBLEU counts them: whole numbers, but for TER's mean length."""
     whole = (table == table.round()).all()
-    return cast(Sequence[Any], (table.astype(np.int64) if whole else table).tolist())
+    return cast(list[Any], (table.astype(np.int64) if whole else table).tolist())
+
+
+def score_of(metric: Metric, table: Table, test_set: str) -> Score:
+    """The score of counted sentences with sacreBLEU's signature, as `training.evaluate` has it."""
+    sacre = metric_of_counts(metric)
+    value = sacre._aggregate_and_compute(counted_rows(table)).score
+    signature = str(sacre.get_signature())
+    return Score(metric=metric, value=value, signature=signature, test_set=test_set)
 
 
 def values(metric: Metric, sums: Values) -> Values:

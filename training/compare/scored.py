@@ -20,13 +20,13 @@ from pydantic import ValidationError
 from mt.bundle import Score
 from mt.config import Strict
 from mt.search_options import SearchOptions
-from training.compare.counts import METRICS, Table, count
+from training.compare.counts import METRICS, Table, count, score_of
 from training.compare.energy import EnergyMeter
 from training.compare.memory import forget_peak, peak_mib
 from training.compare.outcome import Decoding, Metric, SingleSeedTest
 from training.corpora.pair import Pair
 from training.durable_files import write_file
-from training.evaluate import bleu, chrf, ter, translate_sentences
+from training.evaluate import translate_sentences
 from training.length_penalty import NEUTRAL, tune_length_penalty
 from training.system import System, open_system
 
@@ -165,7 +165,9 @@ def _translated(
     return remembered(
         job.memory,
         Translated,
-        lambda: translate_test(open_system(path, threads=threads), test, options),
+        lambda: translate_test(
+            open_system(path, threads=threads), test, options, partial(_counted, job, test)
+        ),
         *(weights, test.title, test.sha256, search),
     )
 
@@ -187,17 +189,22 @@ def _counted(job: PointJob, test: Sentences, hypotheses: tuple[str, ...]) -> dic
     }
 
 
-def translate_test(system: System, test: Sentences, options: SearchOptions) -> Translated:
+def translate_test(
+    system: System,
+    test: Sentences,
+    options: SearchOptions,
+    counted: Callable[[tuple[str, ...]], dict[Metric, Table]],
+) -> Translated:
     """Translate a test set, watched by clock, processor time and energy, and score it."""
     sources = [pair.src for pair in test.pairs]
-    references = [pair.tgt for pair in test.pairs]
     forget_peak()
     meter, began, cpu = EnergyMeter(), time.perf_counter(), time.process_time()
     found = translate_sentences(system.stepper, system.tokenizer, sources, options, system.max_rows)
     seconds, processor_s = time.perf_counter() - began, time.process_time() - cpu
     energy, memory_mib = meter.spent(), peak_mib()
     tokens = sum(len(system.tokenizer.encode(text)) + 1 for text in found)  # with eos
-    scores = [metric(found, references, test.title) for metric in (bleu, chrf, ter)]
+    tables = counted(tuple(found))
+    scores = [score_of(metric, table, test.title) for metric, table in tables.items()]
     precision = {"precision": system.precision}
     return Translated(
         hypotheses=tuple(found),

@@ -8,6 +8,7 @@ the first only, and are what other papers report.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, mean, variance
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -190,7 +191,9 @@ def single_seed_tests(
     p-values are not corrected yet.
     """
     kinds = {"paired bootstrap": "bs", "paired approximate randomisation": "ar"}
-    rows = [(name, counted_rows(one[1])) for name, one in (("first", first), ("second", second))]
+    rows: list[tuple[str, Sequence[Any]]] = [
+        (name, counted_rows(one[1])) for name, one in (("first", first), ("second", second))
+    ]
     found = []
     for method, kind in kinds.items():
         draws = samples if kind == "bs" else 10 * samples
