@@ -39,6 +39,7 @@ _NUMBER = (
     r"|\d{1,3}(?:[ \u00a0\u202f\u2009]\d{3})+(?!\d)"
     r"|\d+(?:[.,:/'’]\d+)*"
 )
+_UNIT = r"(?!(?:st|nd|rd|th)\b)(?:[A-Za-z\u00b5]{1,4}(?!\w))?"  # 5km whole, no 1st at all
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("tag", f"{_TAG}|<!--[^<\\n]*?-->"),
     (
@@ -55,7 +56,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("placeholder", r"\$[A-Za-z_]\w*|(?<!\S):[A-Za-z_]\w+|&(?:[A-Za-z]\w+|\#\w+);"),
     ("code", r"(?<![\w-])(?:[A-Z]{2,}-\d+\w*|(?=[A-Za-z_]\w*\d)[A-Za-z_]\w*)(?![\w-]|\.\w)"),
     ("code", r"(?<!\w)[A-Za-z0-9]*_\w*(?!\w)"),
-    ("number", rf"(?<![A-Za-z\u00c0-\u024f_\d])(?>{_NUMBER})(?!(?:st|nd|rd|th)\b)"),  # no 1st
+    ("number", rf"(?<![A-Za-z\u00c0-\u024f_\d])(?>{_NUMBER}){_UNIT}"),
     ("symbol", rf"(?:[{_EMOJI}][{_EMOJI}{_JOINERS}]*)+|[#*0-9]\ufe0f?\u20e3"),
 )
 _PATTERN = re.compile("|".join(f"(?P<p{i}>{one})" for i, (_, one) in enumerate(_PATTERNS)))

@@ -1,6 +1,5 @@
 """Put what slots stand for into a translation, where attention says that it belongs."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from serving.protected_spans import Located
 from serving.stand_ins import Reading, Slot, original_offset
 
 _NOTHING = Located((), ())
-_WORDLIKE = re.compile(r"\w")
 _CLOSING = tuple(".,;:!?…)]}»”’'\"%")
 
 
@@ -203,9 +201,10 @@ def _spaces(edit: Edit, before: str, after: str) -> tuple[str, str]:
     if edit.span[0] != edit.span[1]:
         return "", ""
     wanted_before, wanted_after = edit.slot.spaced
-    wanted_before |= bool(_WORDLIKE.match(text)) and before.isalnum()
+    apart_before, apart_after = edit.slot.apart
+    wanted_before |= before.isalnum() and (apart_before or text[0].isalnum())
     wanted_after = wanted_after and after not in _CLOSING
-    wanted_after |= bool(_WORDLIKE.match(text[-1:])) and after.isalnum()
+    wanted_after |= after.isalnum() and (apart_after or text[-1].isalnum())
     lead = " " if wanted_before and before and not before.isspace() else ""
     tail = " " if wanted_after and after and not after.isspace() else ""
     return lead, tail

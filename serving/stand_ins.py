@@ -32,6 +32,10 @@ _NOUN = {  # "man": short, frequent in every corpus, can follow an article and d
 }  # fmt: skip
 
 
+_COUNT = re.compile(  # placeholders of figures
+    r"%[\d$.*#+-]*[diufg]$|%\([^()]*\)[diufg]$|\b(?:count|num|number|total|amount|n)\b",
+    re.IGNORECASE,
+)
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
@@ -40,13 +44,15 @@ class Slot:
     """A place of what the model reads that belongs to a protected span.
 
     span: in what the model reads, empty where nothing stands in; protected: in the sentence;
-    verbatim: its text; spaced: whether space is before and behind it in the sentence.
+    verbatim: its text; spaced: whether space is before and behind it in the sentence; apart:
+    whether no letter or figure is.
     """
 
     span: Span
     protected: ProtectedSpan
     verbatim: str
     spaced: tuple[bool, bool]
+    apart: tuple[bool, bool]
     replaced: bool
     """Whether something stands in for it; else the model reads the text itself."""
 
@@ -80,8 +86,9 @@ def read(
     pieces, slots, at, length = [], [], 0, 0
     for span in spans:
         verbatim = span.of(sentence)
-        before = _is_glued(sentence[max(0, span.start - 1) : span.start])
-        after = _is_glued(sentence[span.end : span.end + 1])
+        behind = sentence[max(0, span.start - 1) : span.start]
+        ahead = sentence[span.end : span.end + 1]
+        before, after = _is_glued(behind), _is_glued(ahead)
         glued = before or after
         replaced = is_replaced(verbatim) and not (glued and span.kind == "number")  # as in 1990s
         stand_in = "" if glued else _stand_in(span.kind, verbatim, language)
@@ -90,11 +97,9 @@ def read(
         pieces += [sentence[at : span.start], word]
         start = length + span.start - at
         length, at = start + len(word), span.end
-        spaced = (
-            sentence[max(0, span.start - 1) : span.start].isspace(),
-            sentence[at : at + 1].isspace(),
-        )
-        slots.append(Slot((start, length), span, verbatim, spaced, replaced))
+        spaced = behind.isspace(), ahead.isspace()
+        apart = not behind.isalnum(), not ahead.isalnum()
+        slots.append(Slot((start, length), span, verbatim, spaced, apart, replaced))
     return Reading("".join([*pieces, sentence[at:]]), tuple(slots))
 
 
@@ -114,7 +119,7 @@ def _is_glued(neighbour: str) -> bool:
 
 
 def _stand_in(kind: Kind, verbatim: str, language: str) -> str:
-    if kind == "number":
+    if kind == "number" or _COUNT.search(verbatim):
         return "1" if digits(verbatim).lstrip("0") == "1" else "2"
     if kind in ("tag", "symbol"):
         return ""

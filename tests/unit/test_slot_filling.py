@@ -53,6 +53,7 @@ def test_one_word_is_taken_by_the_surer_stand_in_and_the_other_stands_beside() -
         ("<b>the dog", "Hund der", [(0, 1), (1, 0)], "Hund <b>der"),
         ("the dog 😀.", "der Hund.", [(0, 0), (1, 1), (2, 2)], "der Hund 😀."),
         ("dog 😀", "", [], "😀"),
+        ("😀's dog", "Hund", [(0, 0), (1, 0)], "😀 Hund"),
     ],
 )  # fmt: skip
 def test_what_nothing_stands_in_for_goes_beside_its_neighbour(

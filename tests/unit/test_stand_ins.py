@@ -12,8 +12,9 @@ from serving.stand_ins import original_offset, read
         ("en", "Hello {name}, 42 files", "Hello man, 2 files"),
         ("de-AT", "Hallo {name}", "Hallo Mann"),
         ("xx", "Hello {name}, 42", "Hello , 2"),
-        ("en", "5km of b{x}, 第3章", "5km of man, 第2章"),  # in a word of its own, or not at all
-        ("en", "in the 1990s, a<b>b", "in the 1990s, a b"),
+        ("en", "5km of b{x}, 第3章, 4street", "2 of man, 第2章, 4street"),
+        ("en", "in the 1990s, a<b>b", "in the 2, a b"),
+        ("en", "{count} of %d or %(n)d and {name}", "2 of 2 or 2 and man"),
         ("en", "1 or 1,0 or 21 <b>dogs</b> 😀!", "1 or 2 or 2 dogs !"),
     ],
 )
@@ -22,14 +23,15 @@ def test_a_noun_a_figure_or_nothing_stands_in(language: str, sentence: str, text
 
 
 def test_what_is_not_replaced_is_read_itself() -> None:
-    sentence = "See {a} at b@c.de 3x"
+    sentence = "See {a} at b@c.de 3x."
     reading = read(sentence, find(sentence), "en", lambda verbatim: verbatim == "{a}")
-    assert reading.text == "See man at b@c.de 3x"
+    assert reading.text == "See man at b@c.de 3x."
     assert [slot.replaced for slot in reading.slots] == [True, False, False]
-    assert [reading.text[slice(*slot.span)] for slot in reading.slots] == ["man", "b@c.de", "3"]
-    assert [sentence[slice(*slot.original)] for slot in reading.slots] == ["{a}", "b@c.de", "3"]
+    assert [slot.apart for slot in reading.slots] == [(True, True)] * 3
+    assert [reading.text[slice(*slot.span)] for slot in reading.slots] == ["man", "b@c.de", "3x"]
+    assert [sentence[slice(*slot.original)] for slot in reading.slots] == ["{a}", "b@c.de", "3x"]
     assert [slot.spaced for slot in reading.slots] == [(True, True), (True, True), (True, False)]
-    assert reading.own_words.split() == ["See", "at", "x"]
+    assert reading.own_words.split() == ["See", "at", "."]
 
 
 def test_offsets_lead_back_to_the_sentence() -> None:
