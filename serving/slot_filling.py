@@ -73,7 +73,7 @@ def _replaced(
     }
     for _, i, at in claims:
         if i not in edits and at not in taken:
-            run = _run(at, {k for _, j, k in claims if j == i} - taken, slots[i], words)
+            run = _run(at, {k for _, j, k in claims if j == i} - taken, slots[i])
             taken.update(run)
             edits[i] = Edit((words.target[run[0]][0], words.target[run[-1]][1]), slots[i])
     return edits
@@ -96,15 +96,14 @@ def _inside(slot: Slot, words: WordAttention) -> npt.NDArray[np.bool_]:
     return np.array([start < word[1] and word[0] < end for word in words.source], bool)
 
 
-def _run(at: int, claimed: set[int], slot: Slot, words: WordAttention) -> list[int]:
-    """The word, and its claimed neighbours where more than one word was to be translated."""
+def _run(at: int, claimed: set[int], slot: Slot) -> list[int]:
+    """The claimed words around a claimed one; of a noun's only the last, which follows articles."""
     run = [at]
-    if _inside(slot, words).sum() > 1:
-        while run[-1] + 1 in claimed:
-            run.append(run[-1] + 1)
-        while run[0] - 1 in claimed:
-            run.insert(0, run[0] - 1)
-    return run
+    while run[-1] + 1 in claimed:
+        run.append(run[-1] + 1)
+    while run[0] - 1 in claimed:
+        run.insert(0, run[0] - 1)
+    return run[-1:] if slot.replaced else run
 
 
 def _gap(slot: Slot, words: WordAttention, target: str, fixed: Sequence[Span]) -> Span:

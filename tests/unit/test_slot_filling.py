@@ -32,6 +32,11 @@ def test_the_word_that_looked_at_the_stand_in_is_replaced() -> None:
     assert text == "Ein {name} sitzt jung."
 
 
+def test_of_an_article_and_a_noun_the_noun_is_replaced() -> None:
+    text, _ = filled("see {name}", "sieh einen Mann", [(0, 0), (1, 1), (1, 2)])
+    assert text == "sieh einen {name}"
+
+
 def test_two_stand_ins_take_two_words() -> None:
     links = [(0, 1), (1, 0), (2, 2)]
     assert filled("{a} and {b}", "und Mann Kerl", links)[0] == "und {a} {b}"
