@@ -37,6 +37,7 @@ class Node:
 def runs(found: Sequence[Token], options: TextOptions) -> Iterator[list[Node]]:
     """Nodes between tags that split, those tags alone, and inline tags without partner alone."""
     is_html = options.format == "html"
+    options = _in_small_letters(options) if is_html else options
     splits = _Splits(
         _INLINE if is_html else _mixed(found) if options.outline_detection else None,
         frozenset(options.splitting_tags),
@@ -51,6 +52,13 @@ def runs(found: Sequence[Token], options: TextOptions) -> Iterator[list[Node]]:
         else:
             run.append(node)
     yield from _paired(run)
+
+
+def _in_small_letters(options: TextOptions) -> TextOptions:
+    """HTML knows no capitals in names, and its tokens have none."""
+    fields = ("ignore_tags", "splitting_tags", "non_splitting_tags")
+    names = {name: tuple(tag.lower() for tag in getattr(options, name)) for name in fields}
+    return options.model_copy(update=names)
 
 
 def nesting(run: Sequence[Node]) -> dict[int, int]:

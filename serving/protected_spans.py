@@ -64,6 +64,7 @@ _NUMBERS = re.compile(_NUMBER)
 _AFTER_ADDRESS = ".,;:!?'*"
 _GLUED = re.compile(r"[A-Za-z0-9_]*")
 _BETWEEN = re.compile(r"[^\w\s.!?]{0,2} ?")
+_WEAK: tuple[Kind, ...] = ("tag", "symbol", "number")  # beside which another kind is telling
 _TOUCHING: tuple[Kind, ...] = ("tag", "placeholder", "symbol", "code")
 
 
@@ -72,11 +73,12 @@ def find(
 ) -> list[ProtectedSpan]:
     """All protected spans in their order, none over another; `terms` where they stand alone.
 
-    `given` spans win over what they overlap, terms over patterns. Placeholders with only a mark
-    or a space between them are one span, since they stay together.
+    `given` spans win over what they overlap, terms over patterns that are no longer. Placeholders
+    with only a mark or a space between them are one span, since they stay together.
     """
-    spans = _add(sorted(given), _terms(text, terms))
-    spans = _add(spans, _patterns(text))
+    patterns = list(_patterns(text))
+    spans = _add(sorted(given), _not_inside(_terms(text, terms), patterns))
+    spans = _add(spans, patterns)
     return _merged(spans, text)
 
 
@@ -175,13 +177,25 @@ def _add(spans: list[ProtectedSpan], more: Iterable[ProtectedSpan]) -> list[Prot
     return sorted(spans + free)
 
 
+def _not_inside(
+    terms: Iterable[ProtectedSpan], patterns: Sequence[ProtectedSpan]
+) -> Iterable[ProtectedSpan]:
+    """Terms that are no part of something longer, as of an address."""
+    i = 0
+    for term in terms:
+        while i < len(patterns) and patterns[i].end < term.end:
+            i += 1
+        if i == len(patterns) or patterns[i].start > term.start:
+            yield term
+
+
 def _merged(spans: list[ProtectedSpan], text: str) -> list[ProtectedSpan]:
     merged: list[ProtectedSpan] = []
     for span in spans:
         before = merged[-1] if merged else None
         if before is not None and _together(before, span, text):
-            kind = before.kind if before.kind not in ("tag", "symbol") else span.kind
-            merged[-1] = replace(before, end=span.end, kind=kind)
+            kind = before.kind if before.kind not in _WEAK else span.kind
+            merged[-1] = replace(before, end=max(before.end, span.end), kind=kind)
         else:
             merged.append(span)
     return merged
@@ -189,6 +203,8 @@ def _merged(spans: list[ProtectedSpan], text: str) -> list[ProtectedSpan]:
 
 def _together(before: ProtectedSpan, after: ProtectedSpan, text: str) -> bool:
     between = text[before.end : after.start]
+    if after.start < before.end:  # a figure that a placeholder took in
+        return True
     if before.kind == after.kind == "placeholder":
         return _BETWEEN.fullmatch(between) is not None
     both = {before.kind, after.kind}

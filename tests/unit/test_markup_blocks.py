@@ -72,6 +72,12 @@ def test_what_is_kept_inside_a_text_is_one_marker(kept: str) -> None:
     assert span.of(block.text) == marker
 
 
+def test_names_of_html_have_no_capitals() -> None:
+    assert texts("<p>a <X>b</X> c</p>", ignore_tags=["X"], non_splitting_tags=["X"]) == [
+        "a <X>b</X> c"
+    ]
+
+
 def test_what_a_marker_is_to_the_sentence() -> None:
     kinds = []
     for kept in ("<code>f</code>", "<img>", "<b>42</b>", "<i></i>"):

@@ -22,6 +22,7 @@ def found(text: str, *terms: str) -> list[tuple[str, str]]:
         ("{a}/{b} and {c}", ["{a}/{b}", "{c}"]),
         ("{n}px wide, %APP% &nbsp; x", ["{n}px", "%APP% &nbsp;"]),
         ("say \"{x}\" (:count)", ["{x}"]),
+        ("5{x}6 and A1{y}", ["5{x}6"]),
         ("wait :seconds more", [":seconds"]),
         ("100% of people, 20 %discount, 5 % said", []),
         ("a { b", []),
@@ -86,6 +87,11 @@ def test_terms_stand_alone_and_the_longest_wins() -> None:
         ("term", "Open"),
         ("term", "Open"),
     ]
+
+
+def test_a_term_inside_an_address_does_not_break_it() -> None:
+    text = "See https://Open.org/x and Open."
+    assert found(text, "Open") == [("address", "https://Open.org/x"), ("term", "Open")]
 
 
 def test_given_spans_win_over_what_they_overlap() -> None:
