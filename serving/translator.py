@@ -96,7 +96,8 @@ class Translator:
         """Translate texts, in their order; blocks, and waits for room in the engine's queue.
 
         `deadline_s` may shorten the limits' own, never lengthen it. A forced prefix holds for every
-        sentence.
+        sentence. Sentences that lost what must be kept, loop or stop short are searched once more
+        (see `serving.guards`); where that fails, the first try stands.
 
         Raises:
             InputError: a text or an option that cannot be; nothing was translated then.
