@@ -57,6 +57,17 @@ def test_what_a_word_gets_anyhow_counts_for_less() -> None:
     assert found.links == (0, 1)
 
 
+def test_a_word_left_out_takes_one_of_its_neighbours() -> None:
+    """The article looks at the noun a little more than at the source's article, which had none."""
+    source, target = "a hat here", "einen Hut hier"
+    spans = spans_of(source, "a", "hat", "here"), spans_of(target, "einen", "Hut", "hier")
+    attention = np.array([[0.3, 0.7, 0.0], [0.3, 0.7, 0.0], [0.0, 0.1, 0.9]], np.float32)
+    found = word_attention(source, spans[0], target, spans[1], attention)
+    assert found.links == (0, 1, 2)
+    nothing = np.array([[0.0, 0.9, 0.1], [0.0, 0.9, 0.1], [0.0, 0.1, 0.9]], np.float32)
+    assert word_attention(source, spans[0], target, spans[1], nothing).links == (1, 1, 2)
+
+
 def test_words_of_a_unit_are_one() -> None:
     found = WordAttention.of_copy("see a.b c").merged([(4, 7)], [(4, 7)])
     assert found.source == found.target == ((0, 3), (4, 7), (8, 9))
