@@ -52,7 +52,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("address", r"(?<![\w@])@\w+(?:@[\w.-]+\w)?|(?<![\w#&])\#[^\W\d_]\w+"),
     ("placeholder", rf"[$#%@]?{_BRACES}|\[\[[^\[\]\n]+\]\]"),
     ("placeholder", rf"%(?:\d+\$|\([\w.\- ]+\)){_CONVERSION}"),
-    ("placeholder", rf"(?<![\d%])%{_CONVERSION}(?![^\W\d_]{{3}})|%%|%[A-Za-z]\w*%"),
+    ("placeholder", rf"(?<![\d%])%{_CONVERSION}(?![^\W\d_]{{3}})|%%|%@|%[A-Za-z]\w*%"),
     ("placeholder", r"\$[A-Za-z_]\w*|(?<!\S):[A-Za-z_]\w+|&(?:[A-Za-z]\w+|\#\w+);"),
     ("code", r"(?<![\w-])(?:[A-Z]{2,}-\d+\w*|(?=[A-Za-z_]\w*\d)[A-Za-z_]\w*)(?![\w-]|\.\w)"),
     ("code", r"(?<!\w)[A-Za-z0-9]*_\w*(?!\w)"),

@@ -23,7 +23,7 @@ def found(text: str, *terms: str) -> list[tuple[str, str]]:
         ("{n}px wide, %APP% &nbsp; x", ["{n}px", "%APP% &nbsp;"]),
         ("say \"{x}\" (:count)", ["{x}"]),
         ("5{x}6 and A1{y}", ["5{x}6"]),
-        ("wait :seconds more", [":seconds"]),
+        ("wait :seconds more, %@says", [":seconds", "%@says"]),
         ("100% of people, 20 %discount, 5 % said", []),
         ("a { b", []),
         ("a: b :) c", []),
