@@ -53,7 +53,7 @@ def place(
     """
     if all(link.source is None for link in links):
         links = _along(source, links)
-    return _Placer(source, target, links).within(elements, 0, len(links))
+    return _Placer(source, target, links).within(elements, 0, len(links), len(target))
 
 
 class _Placer:
@@ -62,26 +62,29 @@ class _Placer:
         self._target = target
         self._links = links
 
-    def within(self, elements: Sequence[Element], start: int, end: int) -> tuple[Placed, ...]:
-        """Elements, none inside another, among target words `start` to `end`."""
+    def within(
+        self, elements: Sequence[Element], start: int, end: int, last_character: int
+    ) -> tuple[Placed, ...]:
+        """Elements, none inside another, among target words `start` to `end`, and no further."""
         worths = [self._worth(element) for element in elements]
         free = np.zeros(len(self._links), bool)
         free[start:end] = True
         runs: dict[int, Span] = {}
         for i in sorted(range(len(elements)), key=lambda i: -_best_run(worths[i], free)[0]):
             _, first, last = _best_run(worths[i], free)
-            runs[i] = (first, last) if first < last else self._beside(elements[i], free, start, end)
+            if first == last:
+                edges = [start, end, *(edge for run in runs.values() for edge in run)]
+                first = last = self._beside(elements[i], edges)
+            runs[i] = first, last
             free[first:last] = False
-        placed = [self._placed(elements[i], *runs[i]) for i in range(len(elements))]
+        placed = [self._placed(elements[i], *runs[i], last_character) for i in range(len(elements))]
         return tuple(sorted(placed, key=lambda one: (one.start, one.end)))
 
-    def _placed(self, element: Element, first: int, last: int) -> Placed:
-        children = self.within(element.children, first, last)
+    def _placed(self, element: Element, first: int, last: int, last_character: int) -> Placed:
         spans = [link.target for link in self._links]
-        if first < last:
-            return Placed(element, spans[first][0], spans[last - 1][1], children)
-        at = spans[first][0] if first < len(spans) else len(self._target)
-        return Placed(element, at, at, children)
+        start = min(spans[first][0] if first < len(spans) else last_character, last_character)
+        end = spans[last - 1][1] if first < last else start
+        return Placed(element, start, end, self.within(element.children, first, last, end))
 
     def _worth(self, element: Element) -> npt.NDArray[np.float64]:
         """What each target word is worth to an element, (target words,)."""
@@ -96,11 +99,13 @@ class _Placer:
                 worth[at] = value if within else -value
         return worth
 
-    def _beside(self, element: Element, free: npt.NDArray[np.bool_], start: int, end: int) -> Span:
-        """Where an element goes that no word came of: as far in as it stands in the source."""
-        share = element.start / max(1, len(self._source))
-        at = min(max(round(share * len(self._links)), start), end)
-        return at, at
+    def _beside(self, element: Element, edges: Sequence[int]) -> int:
+        """Where an element goes that no word is left for: as far in as it stands in the source.
+
+        But at one of these edges of words, so that it does not come to stand in another element.
+        """
+        wanted = element.start / max(1, len(self._source)) * len(self._links)
+        return min(edges, key=lambda edge: (abs(edge - wanted), edge))
 
 
 def _along(source: str, links: Sequence[Link]) -> list[Link]:

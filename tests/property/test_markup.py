@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mt.beam_search import SearchOptions
@@ -64,8 +64,12 @@ def structure(markup: str) -> list[object]:
     return of(ElementTree.fromstring(f"<root>{markup}</root>"))
 
 
+CROWDED = "<p><b>Jane</b> <b>Jane Jane Jane</b> <b>Jane</b> <b><b></b> <b></b> <b>Jane</b></b></p>"
+
+
 @settings(deadline=None, max_examples=150)
 @given(trees, st.sampled_from(["html", "xml"]), st.booleans())
+@example(CROWDED, "html", False)  # more elements than the translation has words
 def test_well_formed_markup_stays_well_formed(
     babble: Translator, markup: str, form: str, ignoring: bool
 ) -> None:

@@ -89,3 +89,11 @@ def test_without_attention_tags_go_as_far_in() -> None:
 def test_an_empty_translation_still_has_its_tags() -> None:
     [placed] = place([element("one two", "one")], "one two", "", [])
     assert (placed.start, placed.end) == (0, 0)
+
+
+def test_one_too_many_stands_at_the_edge_of_another_never_in_it() -> None:
+    source, target = "one two three four five", "eins zwei drei"
+    links = [Link((0, 4), (0, 3)), Link((5, 9), (14, 18)), Link((10, 14), (19, 23))]
+    first, last = element(source, "one"), element(source, "four five")
+    found = place([first, element(source, "three"), last], source, target, links)
+    assert [(one.start, one.end) for one in found] == [(0, 4), (5, 5), (5, 14)]
