@@ -31,11 +31,16 @@ class WordPair:
 
 @dataclass(frozen=True)
 class WordAttention:
-    """Attention between words: `mass` (target words, source words) sums that of their pieces."""
+    """Attention between words: `mass` (target words, source words) sums that of their pieces.
+
+    log_probs: of each target word, the sum of its pieces'; None where the model did not write it;
+    empty where nothing is known of any.
+    """
 
     source: tuple[Span, ...]
     target: tuple[Span, ...]
     mass: npt.NDArray[np.float32]
+    log_probs: tuple[float | None, ...] = ()
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float32]:
@@ -93,7 +98,7 @@ class WordAttention:
         of_source, from_source = _merge(self.source, source)
         of_target, from_target = _merge(self.target, target)
         mass: npt.NDArray[np.float32] = (from_target @ self.mass @ from_source.T).astype(np.float32)
-        return WordAttention(of_source, of_target, mass)
+        return WordAttention(of_source, of_target, mass, _sums(from_target > 0, self.log_probs))
 
 
 def word_attention(
@@ -102,22 +107,22 @@ def word_attention(
     target: str,
     target_spans: Sequence[Span],
     attention: Attention | None,
+    log_probs: Sequence[float] = (),
 ) -> WordAttention:
-    """Gather the attention between pieces into that between words; none where there is none.
+    """Gather what is known of pieces into what is known of words; no attention where there is none.
 
     `attention` (target pieces or more, source pieces or more): rows and columns beyond the pieces,
     those of eos, are passed over. A word of several pieces gathers what they give and receive.
+    log_probs: one a target piece; one that lies in two words counts in both.
     """
     source_words, target_words = _words(source), _words(target)
+    of_target = _shares(target_words, target_spans)
     mass = np.zeros((len(target_words), len(source_words)), np.float32)
     if attention is not None and mass.size:
         weights = attention[: len(target_spans), : len(source_spans)]
-        of_source, of_target = (
-            _shares(source_words, source_spans),
-            _shares(target_words, target_spans),
-        )
-        mass = (of_target @ weights @ of_source.T).astype(np.float32)
-    return WordAttention(tuple(source_words), tuple(target_words), mass)
+        mass = (of_target @ weights @ _shares(source_words, source_spans).T).astype(np.float32)
+    words = tuple(source_words), tuple(target_words)
+    return WordAttention(*words, mass, _sums(of_target > 0, log_probs))
 
 
 def _places(count: int) -> npt.NDArray[np.float64]:
@@ -152,9 +157,23 @@ def _merge(
     return tuple(merged), moved
 
 
+def _sums(
+    parts: npt.NDArray[np.bool_], log_probs: Sequence[float | None]
+) -> tuple[float | None, ...]:
+    """Of each whole, from which parts (wholes, parts) are its own; None if one of theirs is."""
+    if not log_probs:
+        return ()
+    found: list[float | None] = []
+    for own in parts:
+        known = [log_probs[at] for at in np.flatnonzero(own).tolist()]
+        summed = [one for one in known if one is not None]
+        found.append(sum(summed) if known and len(summed) == len(known) else None)
+    return tuple(found)
+
+
 def _shares(words: Sequence[Span], pieces: Sequence[Span]) -> npt.NDArray[np.float32]:
     """How much of each piece lies in each word, (words, pieces); columns sum to 1, or to 0."""
-    of_words, of_pieces = np.array(words), np.array(pieces).reshape(-1, 2)
+    of_words, of_pieces = (np.array(spans).reshape(-1, 2) for spans in (words, pieces))
     starts = np.maximum(of_words[:, None, 0], of_pieces[None, :, 0])
     ends = np.minimum(of_words[:, None, 1], of_pieces[None, :, 1])
     shared = (ends - starts).clip(0).astype(np.float32)

@@ -8,6 +8,7 @@ from serving.schemas import (
     CandidateBody,
     DetectedBody,
     ModelBody,
+    SentenceWordsBody,
     TranslateRequest,
     TranslateResponse,
     TranslationBody,
@@ -15,6 +16,9 @@ from serving.schemas import (
 )
 from serving.translation import Translation
 from serving.translator import Translator
+from serving.word_details import words_of
+
+_DIGITS = 4  # of a probability
 
 
 def translate_response(answers: Sequence[Answer], request: TranslateRequest) -> TranslateResponse:
@@ -55,6 +59,7 @@ def _translation_body(answer: Answer, request: TranslateRequest) -> TranslationB
         score=best.score if request.return_scores else None,
         candidates=_candidates(translation, request) if _asks_for_several(request) else None,
         alignments=_alignments(translation) if request.return_alignments else None,
+        words=_words(translation, 0) if request.return_words else None,
         warnings=list(translation.warnings) or None,
         detected=_detected(answer.spoken) if request.source == AUTO else None,
     )
@@ -70,10 +75,30 @@ def _asks_for_several(request: TranslateRequest) -> bool:
 
 def _candidates(translation: Translation, request: TranslateRequest) -> list[CandidateBody]:
     return [
-        CandidateBody(text=one.text, score=one.score if request.return_scores else None)
-        for one in translation.candidates
+        CandidateBody(
+            text=one.text,
+            score=one.score if request.return_scores else None,
+            words=_words(translation, i) if request.return_words else None,
+        )
+        for i, one in enumerate(translation.candidates)
     ]
 
 
 def _alignments(translation: Translation) -> list[WordPairBody]:
     return [WordPairBody(source=pair.source, target=pair.target) for pair in translation.alignment]
+
+
+def _words(translation: Translation, candidate: int) -> list[SentenceWordsBody]:
+    return [
+        SentenceWordsBody(
+            source=list(one.source),
+            target=list(one.target),
+            probabilities=[
+                None if sure is None else round(sure, _DIGITS) for sure in one.probabilities
+            ],
+            attention=[
+                [round(weight, _DIGITS) for weight in row] for row in one.attention.tolist()
+            ],
+        )
+        for one in words_of(translation, candidate)
+    ]

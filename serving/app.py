@@ -154,7 +154,7 @@ def _writer_at(path: str, dialects: Sequence[Dialect]) -> ErrorWriter:
 
 def _asked(body: TranslateRequest) -> dict[str, Any]:
     """The search options that a request names."""
-    return {**_given(body, SEARCH_FIELDS), "attention": body.return_alignments}
+    return {**_given(body, SEARCH_FIELDS), "attention": body.return_alignments or body.return_words}
 
 
 def _given(body: TranslateRequest, names: Set[str]) -> dict[str, Any]:

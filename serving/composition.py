@@ -87,7 +87,9 @@ def _hypothesis(
     words = None
     if part.aligned or part.reading.slots or found.attention is not None:
         attention = None if found.attention is None else found.attention[spelt]
-        words = word_attention(part.reading.text, source_spans, text, spans, attention)
+        log_probs = [found.token_log_probs[at] for at in spelt]
+        source = part.reading.text
+        words = word_attention(source, source_spans, text, spans, attention, log_probs)
         kept = [slot.protected for slot in part.reading.slots if not slot.replaced]
         filled = fill(part.reading, words, text, locate(kept, part.segment.sentence, text))
         text, words = filled.text, filled.words

@@ -152,6 +152,9 @@ class TranslateRequest(Body):
     )
     return_scores: bool = Field(False, strict=True)
     return_alignments: bool = Field(False, strict=True)
+    return_words: bool = Field(
+        False, strict=True, description="how sure the model was of each word, and its attention"
+    )
 
 
 class WordPairBody(Body):
@@ -164,11 +167,27 @@ class WordPairBody(Body):
     target: tuple[int, int]
 
 
+class SentenceWordsBody(Body):
+    """The words of one sentence and of its translation; spans as in `WordPairBody`."""
+
+    source: list[tuple[int, int]]
+    target: list[tuple[int, int]]
+    probabilities: list[float | None] = Field(
+        description="of each target word, given those before it; null where the model did not "
+        "write it, as a placeholder that was put back"
+    )
+    attention: list[list[float]] = Field(
+        description="for each target word, how much of it came of each source word, 0 to 1; sums "
+        "to 1, or to 0 where the model has no attention"
+    )
+
+
 class CandidateBody(Body):
     """One of the n best translations, or of the samples."""
 
     text: str
     score: float | None = Field(None, description="if return_scores")
+    words: list[SentenceWordsBody] | None = Field(None, description="if return_words")
 
 
 class DetectedBody(Body):
@@ -190,6 +209,9 @@ class TranslationBody(Body):
         None, description="if n_best > 1, best first; if samples > 1, as they were drawn"
     )
     alignments: list[WordPairBody] | None = Field(None, description="if return_alignments")
+    words: list[SentenceWordsBody] | None = Field(
+        None, description="if return_words: sentence by sentence; none of markup"
+    )
     warnings: list[str] | None = Field(
         None, description="what is doubtful about the translation, where anything is"
     )

@@ -191,7 +191,14 @@ def _moved(
     source += [edit.slot.original for edit in edits]
     target = [span for _, span in kept] + list(placed)
     order = sorted(range(len(target)), key=target.__getitem__)
-    return WordAttention(tuple(source), tuple(target[i] for i in order), mass[order])
+    known = words.log_probs or (None,) * len(words.target)
+    log_probs = [*(known[at] for at, _ in kept), *(None for _ in placed)]
+    return WordAttention(
+        tuple(source),
+        tuple(target[i] for i in order),
+        mass[order],
+        tuple(log_probs[i] for i in order),
+    )
 
 
 def _spaces(edit: Edit, before: str, after: str) -> tuple[str, str]:

@@ -75,6 +75,22 @@ def test_words_of_a_unit_are_one() -> None:
     assert found.links == (0, 1, 2)
 
 
+def test_log_probs_of_a_words_pieces_add_up() -> None:
+    target = "Af rica."
+    spans = spans_of(target, "Af", "ri", "ca.")
+    found = word_attention("x", [(0, 1)], target, spans, None, [-1.0, -0.5, -0.25])
+    assert found.log_probs == (-1.0, -0.75, -0.25)  # "ca." is of the word and of the full stop
+    assert found.merged([], [(0, 7)]).log_probs == (-1.75, -0.25)
+    assert word_attention("x", [(0, 1)], target, spans, None).log_probs == ()
+
+
+def test_a_unit_with_a_word_of_unknown_probability_has_none() -> None:
+    one = np.ones((2, 1), np.float32)
+    found = WordAttention(((0, 1),), ((0, 1), (2, 3)), one, (-1.0, None))
+    assert found.merged([], []).log_probs == (-1.0, None)
+    assert found.merged([], [(0, 3)]).log_probs == (None,)
+
+
 def test_eos_rows_and_columns_are_passed_over() -> None:
     attention = np.array([[0.1, 0.9], [0.0, 1.0]], np.float32)
     found = word_attention("a", [(0, 1)], "b", [(0, 1)], attention)

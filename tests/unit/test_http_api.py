@@ -66,6 +66,20 @@ def test_candidates_scores_and_alignments(client: AppClient) -> None:
     ]
 
 
+def test_words_of_every_candidate(client: AppClient) -> None:
+    options = {"n_best": 2, "return_words": True}
+    (one,) = client.translate(text="Hello world.", **options).json()["translations"]
+    (sentence,) = one["words"]
+    assert sentence["source"] == sentence["target"] == [[0, 5], [6, 11], [11, 12]]
+    assert all(0 < sure <= 1 for sure in sentence["probabilities"])
+    assert [row.index(max(row)) for row in sentence["attention"]] == [0, 1, 2]
+    assert [sum(row) for row in sentence["attention"]] == pytest.approx([1, 1, 1], abs=1e-3)
+    first, second = one["candidates"]
+    assert first["words"] == one["words"]
+    spans = [span for sentence in second["words"] for span in sentence["target"]]
+    assert all(second["text"][start:end].strip() for start, end in spans)
+
+
 def test_only_what_was_asked_for_is_answered(client: AppClient) -> None:
     (one,) = client.translate(n_best=2).json()["translations"]
     assert one.keys() == {"text", "candidates"}

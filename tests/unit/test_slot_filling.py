@@ -99,3 +99,12 @@ def test_pairs_of_words_speak_of_the_sentence_and_the_filled_text() -> None:
         for pair in found.words.pairs()
     ]
     assert pairs == [("A", "Hier"), ("sits", "sitzt"), ("{name}", "{name}")]
+
+
+def test_what_was_put_in_has_no_probability_of_its_own() -> None:
+    reading = read("see {name} now", find("see {name} now"), "en")
+    links = words_of(reading.text, "sieh Mann jetzt", [(0, 0), (1, 1), (2, 2)])
+    words = WordAttention(links.source, links.target, links.mass, (-1.0, -2.0, -3.0))
+    found = fill(reading, words, "sieh Mann jetzt")
+    assert found.text == "sieh {name} jetzt"
+    assert found.words.log_probs == (-1.0, None, -3.0)
