@@ -3,10 +3,11 @@
 They are RFC 9457 problem bodies, except at the addresses of a dialect, which has its own writer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -28,19 +29,19 @@ class Kind(NamedTuple):
     title: str
 
 
-class ErrorWriter(Protocol):
-    """Puts one error into the shape that the clients of an address understand."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One error on its way out, before an address gives it its shape."""
 
-    def __call__(
-        self,
-        kind: Kind,
-        detail: str,
-        request_id: str,
-        field_errors: Sequence[FieldError] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Response:
-        """The whole response."""
+    kind: Kind
+    detail: str
+    request_id: str
+    field_errors: Sequence[FieldError] | None = None
+    headers: Mapping[str, str] | None = None
 
+
+ErrorWriter = Callable[[Failure], Response]
+"""Puts a failure into the shape that the clients of an address understand."""
 
 KINDS: Mapping[type[errors.MTError], Kind] = {
     errors.InputError: Kind(422, "input", "The text cannot be translated"),
@@ -61,27 +62,22 @@ HTTP_DETAILS = {  # what the framework says, and what helps
 }
 
 
-def problem(
-    kind: Kind,
-    detail: str,
-    request_id: str,
-    field_errors: Sequence[FieldError] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+def problem(failure: Failure) -> JSONResponse:
     """One problem response."""
+    kind = failure.kind
     body = Problem(
         type=f"urn:seq2serve:problem:{kind.slug}",
         title=kind.title,
         status=kind.status,
-        detail=detail,
-        instance=f"urn:seq2serve:request:{request_id}",
-        request_id=request_id,
-        errors=list(field_errors) if field_errors else None,
+        detail=failure.detail,
+        instance=f"urn:seq2serve:request:{failure.request_id}",
+        request_id=failure.request_id,
+        errors=list(failure.field_errors) if failure.field_errors else None,
     )
     return JSONResponse(
         body.model_dump(mode="json", exclude_none=True),
         kind.status,
-        headers=headers,
+        headers=failure.headers,
         media_type=PROBLEM_JSON,
     )
 
@@ -89,7 +85,7 @@ def problem(
 def from_mt_error(error: errors.MTError, request_id: str, write: ErrorWriter = problem) -> Response:
     """An answer to one of our own errors; anything not in the table is our fault."""
     kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
-    return write(kind, str(error), request_id, headers=_retry_header(error, kind))
+    return write(Failure(kind, str(error), request_id, headers=_retry_header(error, kind)))
 
 
 def from_http_error(
@@ -100,7 +96,7 @@ def from_http_error(
     kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     kind = BROKEN_JSON if error.status_code == BROKEN_JSON.status else kind
     detail = HTTP_DETAILS.get(error.detail, error.detail)
-    return write(kind, detail, request_id, headers=error.headers)
+    return write(Failure(kind, detail, request_id, headers=error.headers))
 
 
 def from_validation_error(
@@ -110,16 +106,16 @@ def from_validation_error(
     found = error.errors()
     if found and found[0]["type"] == "json_invalid":
         detail = f"not JSON near character {found[0]['loc'][-1]}"
-        return write(BROKEN_JSON, detail, request_id)
+        return write(Failure(BROKEN_JSON, detail, request_id))
     listed = [_field_error(item["loc"], item) for item in found[:MAX_FIELD_ERRORS]]
     detail = f"{len(found)} wrong {'field' if len(found) == 1 else 'fields'}; see errors"
-    return write(INVALID, detail, request_id, listed)
+    return write(Failure(INVALID, detail, request_id, listed))
 
 
 def from_bug(request_id: str, write: ErrorWriter = problem) -> Response:
     """An answer to what nobody foresaw; the log has the place under the same request id."""
     detail = "an unexpected failure; send it again, or report it with this request id"
-    return write(INTERNAL, detail, request_id)
+    return write(Failure(INTERNAL, detail, request_id))
 
 
 def _retry_header(error: errors.MTError, kind: Kind) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt import log
 from serving import http_errors
-from serving.http_errors import ErrorWriter, Kind
+from serving.http_errors import ErrorWriter, Failure, Kind
 from serving.service import Service
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -152,7 +152,7 @@ class ReadBody:
         # A large body is left to the server to discard: closing now would reset the connection
         # before a client that is still sending has read the answer.
         headers = {"Connection": "close"} if kind is TOO_SLOW else None
-        answer = facts.write_error(kind, detail, facts.request_id, headers=headers)
+        answer = facts.write_error(Failure(kind, detail, facts.request_id, headers=headers))
         await answer(scope, receive, send)
 
 

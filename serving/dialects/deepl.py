@@ -5,7 +5,6 @@ any key is accepted. What no model here can do (formality, styles, memories) is 
 rather than ignored, unless the client only prefers it.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -24,9 +23,8 @@ from serving.dialects.deepl_parameters import (
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.parameters import Lenient, openapi_body, parse, read
 from serving.dispatch import Answer, Order, service_of
-from serving.http_errors import Kind
+from serving.http_errors import Failure
 from serving.models import Models
-from serving.schemas import FieldError
 
 MAX_BODY_BYTES = 128 * 1024
 REPEATABLE = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
@@ -150,16 +148,10 @@ async def create_glossary() -> None:
     raise InputError("glossaries are not kept on this server")
 
 
-def write_error(
-    kind: Kind,
-    detail: str,
-    request_id: str,
-    field_errors: Sequence[FieldError] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def write_error(failure: Failure) -> Response:
     """An error as its clients read it: both keys must be text."""
-    body = DeepLError(message=detail, detail=kind.title)
-    return JSONResponse(body.model_dump(), plain_status(kind), headers=headers)
+    body = DeepLError(message=failure.detail, detail=failure.kind.title)
+    return JSONResponse(body.model_dump(), plain_status(failure.kind), headers=failure.headers)
 
 
 def _both_places() -> APIRouter:

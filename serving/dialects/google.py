@@ -4,7 +4,6 @@ Written from its public description. Markup is expected unless `format` says `te
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Literal
 
@@ -17,9 +16,9 @@ from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import CamelCase, Lenient, openapi_body, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
-from serving.http_errors import Kind
+from serving.http_errors import Failure
 from serving.models import Models
-from serving.schemas import FieldError, Texts
+from serving.schemas import Texts
 from serving.service import Service
 from serving.text_checks import check_texts
 from serving.text_options import TextOptions
@@ -148,22 +147,16 @@ async def languages(
     }
 
 
-def write_error(
-    kind: Kind,
-    detail: str,
-    request_id: str,
-    field_errors: Sequence[FieldError] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def write_error(failure: Failure) -> Response:
     """An error as its clients read it."""
-    code = plain_status(kind)
+    code = plain_status(failure.kind)
     error = GoogleError(
         code=code,
-        message=detail,
+        message=failure.detail,
         status=STATUSES.get(code, "FAILED_PRECONDITION"),
-        errors=[GoogleErrorReason(message=detail, reason=HTTPStatus(code).name.lower())],
+        errors=[GoogleErrorReason(message=failure.detail, reason=HTTPStatus(code).name.lower())],
     )
-    return JSONResponse({"error": error.model_dump(by_alias=True)}, code, headers=headers)
+    return JSONResponse({"error": error.model_dump(by_alias=True)}, code, headers=failure.headers)
 
 
 DIALECT = Dialect(

@@ -4,7 +4,6 @@ Written from its public description. Without keys configured, any `api_key` is a
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -34,9 +33,9 @@ from serving.dialects.libretranslate_bodies import (
 from serving.dialects.parameters import openapi_body, openapi_file, parse, read
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.file_formats import ENDINGS
-from serving.http_errors import Kind
+from serving.http_errors import Failure
 from serving.models import Models
-from serving.schemas import FieldError, Status
+from serving.schemas import Status
 from serving.service import Service
 from serving.text_checks import check_texts
 from serving.text_options import TextOptions
@@ -155,16 +154,10 @@ async def spec(request: Request) -> Response:
     return JSONResponse(request.app.openapi())
 
 
-def write_error(
-    kind: Kind,
-    detail: str,
-    request_id: str,
-    field_errors: Sequence[FieldError] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def write_error(failure: Failure) -> Response:
     """An error as its clients read it; they wait where the text begins with "Slowdown:"."""
-    text = f"Slowdown: {detail}" if kind.status == 429 else detail
-    return JSONResponse({"error": text}, plain_status(kind), headers=headers)
+    text = f"Slowdown: {failure.detail}" if failure.kind.status == 429 else failure.detail
+    return JSONResponse({"error": text}, plain_status(failure.kind), headers=failure.headers)
 
 
 DIALECT = Dialect(

@@ -3,7 +3,6 @@
 Written from its public description. Errors are `error` with a text.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -15,8 +14,8 @@ from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, openapi_body, parse, read
 from serving.dispatch import Order, service_of
-from serving.http_errors import Kind
-from serving.schemas import FieldError, Text
+from serving.http_errors import Failure
+from serving.schemas import Text
 
 PATH = "/api/translate"
 
@@ -59,15 +58,11 @@ async def translate(request: Request) -> OpusTranslation:
     return OpusTranslation(translation=answer.translation.text)
 
 
-def write_error(
-    kind: Kind,
-    detail: str,
-    request_id: str,
-    field_errors: Sequence[FieldError] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def write_error(failure: Failure) -> Response:
     """An error in words."""
-    return JSONResponse({"error": detail}, plain_status(kind), headers=headers)
+    return JSONResponse(
+        {"error": failure.detail}, plain_status(failure.kind), headers=failure.headers
+    )
 
 
 DIALECT = Dialect(

@@ -1,6 +1,5 @@
 """DeepL's interface: parameters in every style, model types, languages, its errors."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +9,9 @@ import pytest
 
 from serving.app import create_app
 from serving.models import Models
-from serving.settings import EngineSettings
 from serving.text_options import TextOptions
 from tests.app_client import AppClient, echo, open_app, problem_of, settings_with
 from tests.fake_bundle import fake_bundle
-from tests.gated_stepper import GatedStepper
 
 FRENCH = "Jane visite l'Afrique en septembre avec toute la famille."
 GERMAN = "Der Hund läuft im Park, nicht wahr?"
@@ -360,49 +357,12 @@ def test_other_addresses_and_methods(client: AppClient) -> None:
     problem_of(client.get("/v1/deepl"), 404)
 
 
-def test_a_full_queue_asks_to_come_back() -> None:
-    bundle = fake_bundle()
-    stepper = GatedStepper(bundle.manifest.vocab_size)
-    engine = EngineSettings(max_rows=5, max_waiting=1)
-    with open_app(echo(bundle, stepper=stepper, engine=engine)) as client:
-
-        async def crowd() -> None:
-            first = asyncio.create_task(client.http.post("/v2/translate", json=REQUEST))
-            await asyncio.to_thread(stepper.wait_until_asked)
-            second = asyncio.create_task(client.http.post("/v2/translate", json=REQUEST))
-            await asyncio.sleep(0.05)
-            third = await client.http.post("/v2/translate", json=REQUEST)
-            error_of(third, 429)
-            assert int(third.headers["retry-after"]) >= 1
-            stepper.open()
-            assert {(await first).status_code, (await second).status_code} == {200}
-
-        client.runner.run(crowd())
-
-
 def test_draining_is_503() -> None:
     with open_app() as client:
         client.app.state.service.drain()
         for response in (client.post("/v2/translate", json=REQUEST), client.get("/v2/languages")):
             assert "shutting down" in error_of(response, 503)
             assert int(response.headers["retry-after"]) >= 1
-
-
-def test_a_late_answer_and_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = fake_bundle()
-    stepper = GatedStepper(bundle.manifest.vocab_size)
-    translator = echo(bundle, stepper=stepper)
-    with open_app(translator, limits={"deadline_s": 0.05}) as client:
-        error_of(client.post("/v2/translate", json=REQUEST), 504)
-        stepper.open()
-        monkeypatch.setattr(translator, "translate_async", lambda *_: 1 / 0)
-        error_of(client.post("/v2/translate", json=REQUEST), 500)
-
-
-def test_it_can_be_switched_off() -> None:
-    with open_app(dialects=["libretranslate"]) as client:
-        problem_of(client.post("/v2/translate", json=REQUEST), 404)
-        assert "/v2/translate" not in client.get("/openapi.json").json()["paths"]
 
 
 def test_openapi_describes_it_once(client: AppClient) -> None:

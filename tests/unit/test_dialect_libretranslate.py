@@ -11,8 +11,7 @@ import pytest
 from serving.app import create_app
 from serving.file_formats import ENDINGS
 from serving.models import Models
-from serving.settings import EngineSettings
-from tests.app_client import AppClient, echo, open_app, problem_of, settings_with
+from tests.app_client import AppClient, echo, open_app, settings_with
 from tests.fake_bundle import fake_bundle
 from tests.gated_stepper import GatedStepper
 
@@ -275,43 +274,12 @@ def test_pages_of_any_origin_may_call(client: AppClient) -> None:
     assert "access-control-allow-origin" not in native.headers
 
 
-def test_a_full_queue_says_slow_down() -> None:
-    bundle = fake_bundle()
-    stepper = GatedStepper(bundle.manifest.vocab_size)
-    engine = EngineSettings(max_rows=5, max_waiting=1)
-    with open_app(echo(bundle, stepper=stepper, engine=engine)) as client:
-
-        async def crowd() -> None:
-            first = asyncio.create_task(client.http.post("/translate", json=REQUEST))
-            await asyncio.to_thread(stepper.wait_until_asked)
-            second = asyncio.create_task(client.http.post("/translate", json=REQUEST))
-            await asyncio.sleep(0.05)
-            third = await client.http.post("/translate", json=REQUEST)
-            assert error_of(third, 429).startswith("Slowdown: ")
-            assert int(third.headers["retry-after"]) >= 1
-            stepper.open()
-            assert {(await first).status_code, (await second).status_code} == {200}
-
-        client.runner.run(crowd())
-
-
 def test_draining_is_503() -> None:
     with open_app() as client:
         client.app.state.service.drain()
         for response in (client.post("/translate", json=REQUEST), client.get("/languages")):
             assert "shutting down" in error_of(response, 503)
             assert int(response.headers["retry-after"]) >= 1
-
-
-def test_a_late_answer_and_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = fake_bundle()
-    stepper = GatedStepper(bundle.manifest.vocab_size)
-    translator = echo(bundle, stepper=stepper)
-    with open_app(translator, limits={"deadline_s": 0.05}) as client:
-        error_of(client.post("/translate", json=REQUEST), 504)
-        stepper.open()
-        monkeypatch.setattr(translator, "translate_async", lambda *_: 1 / 0)
-        error_of(client.post("/translate", json=REQUEST), 500)
 
 
 def test_a_client_that_leaves_frees_the_engine() -> None:
@@ -340,12 +308,6 @@ def test_a_client_that_leaves_frees_the_engine() -> None:
         while translator.engine.stats().cancelled == 0:
             pass
         assert 'route="/translate",status="499"' in client.get("/metrics").text
-
-
-def test_it_can_be_switched_off() -> None:
-    with open_app(dialects=[]) as client:
-        problem_of(client.post("/translate", json=REQUEST), 404)
-        assert "/translate" not in client.get("/openapi.json").json()["paths"]
 
 
 def test_before_the_models_are_open() -> None:
