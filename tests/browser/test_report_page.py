@@ -114,7 +114,7 @@ def test_data_of_a_picture_can_be_copied_and_read_as_a_table(
     assert copied[0].split("\t")[:2] == ["system", "band"]
     figure.locator(".data summary").click()
     rows = figure.locator(".data tbody tr")
-    assert rows.count() == len(copied) - 1
+    playwright.expect(rows).to_have_count(len(copied) - 1)  # written once it is opened
     assert rows.first.locator("td").first.inner_text() == copied[1].split("\t")[0]
 
 
