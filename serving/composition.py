@@ -1,19 +1,55 @@
 """A translation put together from what the search found: spans restored, spacing as it was."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mt.beam_search import Hypothesis
 from mt.tokenizer import SPECIAL_IDS, Span, Tokenizer
 from serving.alignment import WordAttention, word_attention
-from serving.guards import MEANING, Decoded
+from serving.guards import MEANING, Decoded, Doubt
 from serving.protected_spans import locate
 from serving.segmenter import gaps
 from serving.slot_filling import fill
 from serving.text_plan import Part, TextPlan
-from serving.translation import Candidate, SentenceHypothesis, TranslatedSentence, Translation
+from serving.translation import (
+    Candidate,
+    Piece,
+    SentenceHypothesis,
+    TranslatedSentence,
+    Translation,
+    join,
+)
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]")
+
+
+@dataclass(frozen=True)
+class PlannedSentence:
+    """A part of a text, what stays around its translation, and its number in the text, from 1."""
+
+    before: str
+    part: Part
+    after: str
+    number: int
+
+    @property
+    def translated(self) -> list[Part]:
+        """The part, where the model reads it."""
+        return [] if self.part.src_ids is None else [self.part]
+
+
+def planned_sentences(text_plan: TextPlan, language: str) -> list[PlannedSentence]:
+    """The parts of a text, each with the space after it; space at its start goes to the first."""
+    parts = text_plan.parts
+    spaces = gaps([part.segment for part in parts], language)
+    lead = len(parts) > 1 and not parts[0].segment.sentence
+    before = spaces[0] if lead else ""
+    numbered = enumerate(zip(parts[lead:], spaces[lead:], strict=True), start=1)
+    return [
+        PlannedSentence(before if number == 1 else "", part, after, number)
+        for number, (part, after) in numbered
+    ]
 
 
 def compose(
@@ -24,23 +60,31 @@ def compose(
 ) -> Translation:
     """The translation of a text from what was found for its translated parts, in their order."""
     remaining = iter(decoded)
-    tries = [next(remaining) if part.src_ids else None for part in text_plan.parts]
-    parts = [
-        part if one is None else one.part for part, one in zip(text_plan.parts, tries, strict=True)
-    ]
-    found = [
-        _passed_through(part) if one is None else _hypotheses(one, tokenizer)
-        for part, one in zip(parts, tries, strict=True)
-    ]
-    spaces = gaps([part.segment for part in parts], language)
-    best = [hypotheses[0].text for hypotheses in found]
-    return Translation(
-        text="".join(text + gap for text, gap in zip(best, spaces, strict=True)),
-        candidates=_candidates(found, spaces),
-        sentences=_sentences(parts, found, spaces),
-        source_tokens=sum(len(one.part.src_ids or [0]) - 1 for one in decoded),
-        output_tokens=sum(len(one.hypotheses[0].ids) for one in decoded),
-        warnings=tuple(_warnings(parts, tries, best)),
+    return join(
+        [
+            compose_sentence(one, next(remaining) if one.translated else None, tokenizer)
+            for one in planned_sentences(text_plan, language)
+        ]
+    )
+
+
+def compose_sentence(
+    planned: PlannedSentence, decoded: Decoded | None, tokenizer: Tokenizer
+) -> Piece:
+    """One part's translation from what was found for it; None: the model did not read it."""
+    part = decoded.part if decoded else planned.part
+    found = _hypotheses(decoded, tokenizer) if decoded else _passed_through(part)
+    best, source = found[0].text, (part.segment.start, part.segment.end)
+    sentence = TranslatedSentence(source, (0, len(best)), found, translated=decoded is not None)
+    doubts = decoded.doubts if decoded else ()
+    return Piece(
+        before=planned.before,
+        candidates=tuple(Candidate(one.text, one.score) for one in found),
+        after=planned.after,
+        sentences=(sentence,) if part.segment.sentence else (),
+        source_tokens=len(part.src_ids or [0]) - 1 if decoded else 0,
+        output_tokens=len(decoded.hypotheses[0].ids) if decoded else 0,
+        warnings=tuple(f"sentence {planned.number} {one}" for one in _wrongs(part, doubts, best)),
     )
 
 
@@ -104,41 +148,9 @@ def _hypothesis(
     )
 
 
-def _candidates(
-    found: Sequence[tuple[SentenceHypothesis, ...]], spaces: Sequence[str]
-) -> tuple[Candidate, ...]:
-    most = max((len(hypotheses) for hypotheses in found), default=1)
-    candidates = []
-    for i in range(most):
-        chosen = [hypotheses[min(i, len(hypotheses) - 1)] for hypotheses in found]
-        text = "".join(one.text + gap for one, gap in zip(chosen, spaces, strict=True))
-        candidates.append(Candidate(text, sum((one.score for one in chosen), 0.0)))
-    return tuple(candidates)
-
-
-def _sentences(
-    parts: Sequence[Part], found: Sequence[tuple[SentenceHypothesis, ...]], spaces: Sequence[str]
-) -> tuple[TranslatedSentence, ...]:
-    sentences, at = [], 0
-    for part, hypotheses, gap in zip(parts, found, spaces, strict=True):
-        end = at + len(hypotheses[0].text)
-        source = (part.segment.start, part.segment.end)
-        if part.segment.sentence:
-            translated = part.src_ids is not None
-            sentences.append(TranslatedSentence(source, (at, end), hypotheses, translated))
-        at = end + len(gap)
-    return tuple(sentences)
-
-
-def _warnings(
-    parts: Sequence[Part], tries: Sequence[Decoded | None], texts: Sequence[str]
-) -> Iterable[str]:
-    """What is still wrong after the second try, sentences counted from 1."""
-    numbered = [one for one in zip(parts, tries, texts, strict=True) if one[0].segment.sentence]
-    for number, (part, one, text) in enumerate(numbered, start=1):
-        for doubt in one.doubts if one else ():
-            if doubt in MEANING:
-                yield f"sentence {number} {MEANING[doubt]}"
-        spans = [slot.protected for slot in part.reading.slots]
-        for span in locate(spans, part.segment.sentence, text).lost:
-            yield f"sentence {number} has lost a {span.kind} that must be kept"
+def _wrongs(part: Part, doubts: Sequence[Doubt], text: str) -> Iterator[str]:
+    """What is still wrong after the second try."""
+    yield from (MEANING[doubt] for doubt in doubts if doubt in MEANING)
+    spans = [slot.protected for slot in part.reading.slots]
+    for span in locate(spans, part.segment.sentence, text).lost:
+        yield f"has lost a {span.kind} that must be kept"

@@ -10,7 +10,6 @@ well-formed markup stays well-formed. Kept as they are: comments, scripts, style
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import islice
 
 from mt.tokenizer import Span, Tokenizer
 from serving.composition import compose
@@ -19,7 +18,7 @@ from serving.markup_blocks import Block, blocks
 from serving.tag_placement import Link, Placed, place
 from serving.text_options import TextOptions
 from serving.text_plan import Part, Planner, TextPlan
-from serving.translation import Candidate, Translation
+from serving.translation import Candidate, Piece, Translation
 
 
 @dataclass(frozen=True)
@@ -63,46 +62,60 @@ def _plan(block: Block, planner: Planner, options: TextOptions) -> TextPlan:
     return planner.plan(block.text, options, block.spans, aligned=bool(block.elements))
 
 
-def compose_markup(
-    plan: MarkupPlan, decoded: Sequence[Decoded], tokenizer: Tokenizer, language: str
-) -> Translation:
-    """The translation of markup from what was found for its translated parts, in their order."""
-    remaining = iter(decoded)
-    pieces: list[str | tuple[Block, Translation]] = []
+@dataclass(frozen=True)
+class PlannedBlock:
+    """A block, the plan of its text, what stays before it, and its number in the markup, from 1."""
+
+    before: str
+    block: Block
+    text_plan: TextPlan
+    number: int
+
+    @property
+    def translated(self) -> list[Part]:
+        """The parts that the model reads."""
+        return self.text_plan.translated
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays after the last block."""
+
+    text: str
+    translated: tuple[Part, ...] = ()
+
+
+def planned_blocks(plan: MarkupPlan) -> list[PlannedBlock | Kept]:
+    """All blocks, each with what stays before it, and what stays after the last."""
+    found: list[PlannedBlock | Kept] = []
+    before = ""
     for piece in plan.pieces:
         if isinstance(piece, str):
-            pieces.append(piece)
+            before += piece
         else:
-            block, text_plan = piece
-            found = list(islice(remaining, len(text_plan.translated)))
-            pieces.append((block, compose(text_plan, found, tokenizer, language)))
-    translations = [piece[1] for piece in pieces if not isinstance(piece, str)]
-    most = max((len(one.candidates) for one in translations), default=1)
-    candidates = tuple(_candidate(pieces, i) for i in range(most))
-    return Translation(
-        text=candidates[0].text,
-        candidates=candidates,
-        sentences=(),
-        source_tokens=sum(one.source_tokens for one in translations),
-        output_tokens=sum(one.output_tokens for one in translations),
+            found.append(PlannedBlock(before, *piece, number=len(found) + 1))
+            before = ""
+    return [*found, Kept(before)] if before else found
+
+
+def compose_block(
+    planned: PlannedBlock, decoded: Sequence[Decoded], tokenizer: Tokenizer, language: str
+) -> Piece:
+    """A block's translation from what was found for its translated parts, in their order."""
+    translation = compose(planned.text_plan, decoded, tokenizer, language)
+    return Piece(
+        before=planned.before,
+        candidates=tuple(
+            Candidate(_rendered(planned.block, translation, i), one.score)
+            for i, one in enumerate(translation.candidates)
+        ),
+        after="",
+        source_tokens=translation.source_tokens,
+        output_tokens=translation.output_tokens,
         warnings=tuple(
-            f"paragraph {number}, {warning}"
-            for number, one in enumerate(translations, start=1)
-            for warning in one.warnings
+            f"paragraph {planned.number}, {warning}" for warning in translation.warnings
         ),
     )
-
-
-def _candidate(pieces: Sequence[str | tuple[Block, Translation]], i: int) -> Candidate:
-    texts, score = [], 0.0
-    for piece in pieces:
-        if isinstance(piece, str):
-            texts.append(piece)
-        else:
-            block, translation = piece
-            score += translation.candidates[min(i, len(translation.candidates) - 1)].score
-            texts.append(_rendered(block, translation, i))
-    return Candidate("".join(texts), score)
 
 
 def _rendered(block: Block, translation: Translation, i: int) -> str:

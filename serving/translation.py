@@ -1,6 +1,7 @@
 """What a translation is made of. Spans count characters (code points), end exclusive."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mt.tokenizer import Span
 from serving.alignment import WordAttention, WordPair
@@ -60,6 +61,28 @@ class TranslatedSentence:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What is translated by itself: a sentence or, of markup, a block with its tags.
+
+    before, after: what stays around it; candidates: its own, best first; sentences: with targets in
+    its best text; warnings: about it, in words. One without words of its own has an empty text.
+    """
+
+    before: str
+    candidates: tuple[Candidate, ...]
+    after: str
+    sentences: tuple[TranslatedSentence, ...] = ()
+    source_tokens: int = 0
+    output_tokens: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The best translation."""
+        return self.candidates[0].text
+
+
+@dataclass(frozen=True)
 class Translation:
     """The answer for one text; its layout is the text's own.
 
@@ -79,6 +102,40 @@ class Translation:
     def alignment(self) -> tuple[WordPair, ...]:
         """Word pairs of all sentences, with spans in the text and in `text`."""
         return tuple(pair for sentence in self.sentences for pair in sentence.alignment)
+
+
+def join(pieces: Sequence[Piece]) -> Translation:
+    """The translation of a text from all its pieces, in their order."""
+    candidates = _candidates(pieces)
+    return Translation(
+        text=candidates[0].text,
+        candidates=candidates,
+        sentences=_sentences(pieces),
+        source_tokens=sum(piece.source_tokens for piece in pieces),
+        output_tokens=sum(piece.output_tokens for piece in pieces),
+        warnings=tuple(warning for piece in pieces for warning in piece.warnings),
+    )
+
+
+def _candidates(pieces: Sequence[Piece]) -> tuple[Candidate, ...]:
+    most = max((len(piece.candidates) for piece in pieces), default=1)
+    candidates = []
+    for i in range(most):
+        chosen = [piece.candidates[min(i, len(piece.candidates) - 1)] for piece in pieces]
+        text = "".join(
+            piece.before + one.text + piece.after for piece, one in zip(pieces, chosen, strict=True)
+        )
+        candidates.append(Candidate(text, sum((one.score for one in chosen), 0.0)))
+    return tuple(candidates)
+
+
+def _sentences(pieces: Sequence[Piece]) -> tuple[TranslatedSentence, ...]:
+    sentences, at = [], 0
+    for piece in pieces:
+        at += len(piece.before)
+        sentences += [replace(one, target=_shifted(one.target, at)) for one in piece.sentences]
+        at += len(piece.text) + len(piece.after)
+    return tuple(sentences)
 
 
 def _shifted(span: Span, by: int) -> Span:

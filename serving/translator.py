@@ -1,35 +1,42 @@
 """Text to sentences to ids to the engine, and back to text. Knows neither HTTP nor Ray."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, TypeVarTuple
 
 from mt import bundle as bundles
-from mt.beam_search import Hypothesis, SearchOptions
+from mt.beam_search import SearchOptions
 from mt.bundle import Bundle, Manifest
-from mt.errors import InputError, MTError
+from mt.errors import InputError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import EOS_ID, UNK_ID
-from serving.composition import compose
+from serving.composition import PlannedSentence, compose_sentence, planned_sentences
 from serving.engine import Engine
-from serving.guards import Decoded, Try, first_tries, improved, judge, second_try
-from serving.markup import MarkupPlan, compose_markup, plan_markup
+from serving.guards import Decoded, first_tries
+from serving.markup import (
+    Kept,
+    MarkupPlan,
+    PlannedBlock,
+    compose_block,
+    plan_markup,
+    planned_blocks,
+)
+from serving.sentence_search import SentenceSearch, Wishes
 from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text_checks import check_options, check_texts
 from serving.text_options import PLAIN, TextOptions
 from serving.text_plan import Planner, TextPlan, is_foreign
-from serving.translation import Candidate, TranslatedSentence, Translation
-from serving.waiting_line import expired
+from serving.translation import Candidate, Piece, TranslatedSentence, Translation, join
 
 __all__ = ["Candidate", "TranslatedSentence", "Translation", "Translator"]
 
 Plan = TextPlan | MarkupPlan
+Planned = PlannedSentence | PlannedBlock | Kept
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 _DEFAULT_ENGINE = EngineSettings()
@@ -54,6 +61,7 @@ class Translator:
         self.engine = Engine(
             stepper, settings, bundle.manifest.max_target_tokens, bundle.manifest.name
         )
+        self._search = SentenceSearch(self.engine, bundle.tokenizer, self._planner)
 
     @classmethod
     def open(
@@ -105,15 +113,10 @@ class Translator:
             UnavailableError: the translator is draining or closed.
             EngineError: the model failed.
         """
-        deadline = self._deadline(deadline_s)
+        wishes = Wishes(options, text_options.guards, self._deadline(deadline_s))
         plans = self._plan(texts, options, text_options)
         first = first_tries((part for one in plans for part in one.translated), options)
-        tries = self._judge(first, self._search(first, deadline))
-        if second := self._second_tries(tries, options, text_options):
-            with contextlib.suppress(MTError):  # the first ones stand
-                found = self._judge(second.values(), self._search(second.values(), deadline))
-                tries = improved(tries, dict(zip(second, found, strict=True)))
-        return self._compose(plans, tries)
+        return self._compose(plans, self._search.decode(first, wishes))
 
     async def translate_async(
         self,
@@ -134,18 +137,39 @@ class Translator:
             UnavailableError: the translator is draining or closed.
             EngineError: the model failed.
         """
-        deadline = self._deadline(deadline_s)
-        quick = sum(len(text) for text in texts if isinstance(text, str)) <= _QUICK_CHARS
+        wishes = Wishes(options, text_options.guards, self._deadline(deadline_s))
+        quick = _is_quick(texts)
         plans = await _run(quick, self._plan, texts, options, text_options)
         first = first_tries((part for one in plans for part in one.translated), options)
-        answers = await self._search_async(first, deadline)
-        tries = await _run(quick, self._judge, first, answers)
-        if second := self._second_tries(tries, options, text_options):
-            with contextlib.suppress(MTError):  # the first ones stand
-                answers = await self._search_async(list(second.values()), deadline)
-                found = self._judge(second.values(), answers)
-                tries = improved(tries, dict(zip(second, found, strict=True)))
+        async with self._search.decoding(first, wishes) as tasks:
+            tries = await asyncio.gather(*tasks)
         return await _run(quick, self._compose, plans, tries)
+
+    @asynccontextmanager
+    async def translate_stream(
+        self,
+        texts: Sequence[str],
+        options: SearchOptions = _DEFAULT_SEARCH,
+        deadline_s: float | None = None,
+        text_options: TextOptions = PLAIN,
+    ) -> AsyncIterator[AsyncIterator[tuple[int, Piece]]]:
+        """As `translate_async`, piece by piece as they are finished, in the order of the texts.
+
+        Each comes with the index of its text; joined, they are what `translate_async` gives.
+        Refusals are raised on entering; leaving frees the rows of what is not finished.
+
+        Raises:
+            MTError: as `translate_async`; where a sentence fails, after the pieces before it.
+        """
+        wishes = Wishes(options, text_options.guards, self._deadline(deadline_s))
+        quick = _is_quick(texts)
+        plans = await _run(quick, self._plan, texts, options, text_options)
+        first = first_tries((part for one in plans for part in one.translated), options)
+        async with (
+            self._search.decoding(first, wishes, in_order=True) as tasks,
+            aclosing(self._pieces(plans, tasks, quick)) as pieces,
+        ):
+            yield pieces
 
     def close(self) -> None:
         """Stop the engine; what has not finished fails with UnavailableError. Safe to repeat."""
@@ -187,81 +211,35 @@ class Translator:
             raise InputError("the model knows none of its characters")
         return plan
 
-    def _search(self, tries: Collection[Try], deadline: float | None) -> list[list[Hypothesis]]:
-        """What is found for each; blocks, and waits for room in the queue."""
-        futures: dict[int, Future[list[Hypothesis]]] = {}
-        given = list(tries)
-        try:
-            for i in _longest_first(given):
-                part, options = given[i]
-                futures[i] = self.engine.submit(part.src_ids or [], options, deadline, block=True)
-            return [futures[i].result(_left_s(deadline)) for i in range(len(given))]
-        except TimeoutError:
-            raise expired() from None
-        finally:
-            for future in futures.values():
-                future.cancel()
-
-    async def _search_async(
-        self, tries: Sequence[Try], deadline: float | None
-    ) -> list[list[Hypothesis]]:
-        """What is found for each; refuses where the queue has no room for all of them."""
-        futures = self._submit_all(tries, deadline)
-        try:
-            async with asyncio.timeout(_left_s(deadline)):
-                return await asyncio.gather(*map(asyncio.wrap_future, futures))
-        except TimeoutError:
-            raise expired() from None
-        finally:
-            for future in futures:
-                future.cancel()
-
-    def _submit_all(
-        self, tries: Sequence[Try], deadline: float | None
-    ) -> list[Future[list[Hypothesis]]]:
-        most = self.engine.settings.max_waiting
-        if len(tries) > most:
-            raise InputError(f"{len(tries)} sentences, at most {most} in one request")
-        futures: dict[int, Future[list[Hypothesis]]] = {}
-        order = _longest_first(tries)
-        try:
-            for options in dict.fromkeys(tries[i].options for i in order):
-                alike = [i for i in order if tries[i].options == options]
-                sources = [tries[i].part.src_ids or [] for i in alike]
-                queued = self.engine.submit_many(sources, options, deadline)
-                futures |= zip(alike, queued, strict=True)
-        except MTError:
-            for future in futures.values():
-                future.cancel()
-            raise
-        return [futures[i] for i in range(len(tries))]
-
-    def _judge(self, tries: Iterable[Try], answers: Iterable[list[Hypothesis]]) -> list[Decoded]:
-        return [
-            judge(one.part, found, one.options, self._tokenizer)
-            for one, found in zip(tries, answers, strict=True)
-        ]
-
-    def _second_tries(
-        self, tries: Sequence[Decoded], options: SearchOptions, text_options: TextOptions
-    ) -> dict[int, Try]:
-        """By the number of the first; samples are what they are."""
-        if options.samples or not text_options.guards:
-            return {}
-        seconds = ((i, second_try(one, options, self._planner)) for i, one in enumerate(tries))
-        return {i: second for i, second in seconds if second is not None}
+    async def _pieces(
+        self, plans: Sequence[Plan], tasks: Sequence[asyncio.Task[Decoded]], quick: bool
+    ) -> AsyncGenerator[tuple[int, Piece]]:
+        remaining = iter(tasks)
+        for index, plan in enumerate(plans):
+            for planned in self._planned(plan):
+                tries = [await task for task in islice(remaining, len(planned.translated))]
+                yield index, await _run(quick, self._piece, planned, tries)
 
     def _compose(self, plans: Sequence[Plan], tries: Sequence[Decoded]) -> list[Translation]:
         remaining = iter(tries)
-        return [
-            self._compose_one(plan, list(islice(remaining, len(plan.translated)))) for plan in plans
-        ]
+        return [join(list(self._composed(plan, remaining))) for plan in plans]
 
-    def _compose_one(self, plan: Plan, tries: Sequence[Decoded]) -> Translation:
-        language = self.manifest.target_language
+    def _composed(self, plan: Plan, remaining: Iterator[Decoded]) -> Iterator[Piece]:
+        for planned in self._planned(plan):
+            yield self._piece(planned, list(islice(remaining, len(planned.translated))))
+
+    def _planned(self, plan: Plan) -> Sequence[Planned]:
         if isinstance(plan, MarkupPlan):
-            return compose_markup(plan, tries, self._tokenizer, language)
-        return compose(plan, tries, self._tokenizer, language)
+            return planned_blocks(plan)
+        return planned_sentences(plan, self.manifest.target_language)
+
+    def _piece(self, planned: Planned, tries: Sequence[Decoded]) -> Piece:
+        if isinstance(planned, Kept):
+            return Piece(planned.text, (Candidate("", 0.0),), "")
+        if isinstance(planned, PlannedBlock):
+            language = self.manifest.target_language
+            return compose_block(planned, tries, self._tokenizer, language)
+        return compose_sentence(planned, next(iter(tries), None), self._tokenizer)
 
     def _deadline(self, deadline_s: float | None) -> float | None:
         """The earlier of the caller's and the limits' deadline, on the monotonic clock."""
@@ -274,10 +252,5 @@ async def _run(quick: bool, function: Callable[[*Given], Result], *given: *Given
     return function(*given) if quick else await asyncio.to_thread(function, *given)
 
 
-def _longest_first(tries: Sequence[Try]) -> list[int]:
-    """An order in which sentences that run together are of like length, so little is padding."""
-    return sorted(range(len(tries)), key=lambda i: -len(tries[i].part.src_ids or []))
-
-
-def _left_s(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+def _is_quick(texts: Sequence[str]) -> bool:
+    return sum(len(text) for text in texts if isinstance(text, str)) <= _QUICK_CHARS
