@@ -7,7 +7,12 @@
   - BundleError           an exported model folder: export again
   - InputError            text that cannot be translated: HTTP 422
   - UnknownModelError     no such language pair or model: HTTP 404
+  - KeyRequiredError      no API key where one is needed: HTTP 401
+  - KeyRefusedError       an API key that is not accepted: HTTP 401
+  - ForbiddenError        an API key without the right to do that: HTTP 403
+  - QuotaError            a key's characters of this month are used up: HTTP 429
   - OverloadedError       too much waiting already: HTTP 429, retry after `retry_after_s`
+    - RateLimitError      too much from one caller in a minute: the same
   - UnavailableError      not ready yet, or draining: HTTP 503, retry
   - DeadlineError         the answer would come too late: HTTP 504
   - EngineError           our fault: HTTP 500
@@ -44,12 +49,36 @@ class UnknownModelError(MTError):
     """No loaded model has that name or language pair."""
 
 
+class KeyRequiredError(MTError):
+    """There is no API key, and one is needed."""
+
+
+class KeyRefusedError(MTError):
+    """The API key is unknown, revoked or expired."""
+
+
+class ForbiddenError(MTError):
+    """The API key does not open this."""
+
+
+class QuotaError(MTError):
+    """The characters of this month are used up; there are more after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class OverloadedError(MTError):
     """The queue is full; try again after `retry_after_s` seconds."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class RateLimitError(OverloadedError):
+    """One caller asked for too much in a minute."""
 
 
 class UnavailableError(MTError):

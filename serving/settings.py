@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mt.config import Strict, load_yaml
 from mt.search_options import SearchOptions
@@ -92,6 +92,34 @@ class DocumentSettings(Strict):
     max_waiting: int = Field(16, ge=1, description="files waiting or under way")
 
 
+class Allowance(Strict):
+    """How much somebody may ask for; None: as much as they like."""
+
+    requests_per_minute: int | None = Field(None, ge=1, description="in any 60 seconds")
+    characters_per_minute: int | None = Field(None, ge=1, description="in any 60 seconds")
+    characters_per_month: int | None = Field(None, ge=1, description="in a calendar month, UTC")
+
+
+class KeySettings(Strict):
+    """Who may call. Keys are made by `seq2serve keys create` and lie in `data_dir`."""
+
+    mode: Literal["auto", "off", "optional", "required"] = Field(
+        "auto",
+        description="off: any key is accepted, none is needed; optional: without a key the "
+        "`anonymous` allowance holds, a wrong key is refused; required: keys only; auto: required "
+        "from the moment `data_dir` holds a first key, off until then",
+    )
+    anonymous: Allowance = Field(
+        default_factory=Allowance,
+        description="of all callers without a key together, where mode is optional",
+    )
+    counters: str | None = Field(
+        None,
+        description="where replicas count together: redis://host:port for several machines. "
+        "Unset: a file in `data_dir`, for all processes of one machine",
+    )
+
+
 class ServeSettings(Strict):
     """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
 
@@ -106,11 +134,23 @@ class ServeSettings(Strict):
     dialects: tuple[DialectName, ...] = Field(
         ("libretranslate", "deepl"), description="other services whose clients are answered too"
     )
+    data_dir: str | None = Field(
+        None,
+        description="folder on a local disk for what outlives the server: keys, usage, memory. "
+        "Unset: there are no keys and there is no memory",
+    )
+    keys: KeySettings = Field(default_factory=KeySettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     drain_timeout_s: float = Field(
         35.0, gt=0, description="seconds that stopping waits for answers under way"
     )
+
+    @model_validator(mode="after")
+    def _keys_have_a_place(self) -> Self:
+        if self.data_dir is None and self.keys.mode in ("optional", "required"):
+            raise ValueError(f"keys.mode: {self.keys.mode} needs data_dir, the folder of the keys")
+        return self
 
     def engine_for(self, bundle: BundleSettings) -> EngineSettings:
         """The common engine settings, with the keys that this bundle sets itself."""
