@@ -14,9 +14,10 @@ from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
 from mt.search_options import SearchOptions
-from serving import answers, dialects, dispatch, http_errors, metrics
+from serving import answers, dialects, dispatch, document_routes, http_errors, metrics
 from serving.dialects.dialect import Dialect, OpenToBrowsers
 from serving.dispatch import Order, service_of
+from serving.document_routes import DocumentParameters
 from serving.http_errors import ErrorWriter
 from serving.middleware import CLIENT_LEFT, Facts, Observe, ReadBody
 from serving.models import Models
@@ -59,7 +60,7 @@ def create_app(
     )
     app.state.service = service
     spoken = dialects.chosen(settings.dialects)
-    for one in (router, *(dialect.router for dialect in spoken)):
+    for one in (router, document_routes.router, *(dialect.router for dialect in spoken)):
         app.include_router(one)
     app.add_exception_handler(MTError, _answer_mt_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
@@ -80,6 +81,7 @@ def _describe_bodies(app: FastAPI, spoken: Sequence[Dialect]) -> None:
     """Put into the OpenAPI document what no route takes or returns by itself."""
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
         (Problem, "serialization"),
+        (DocumentParameters, "validation"),
         *((body, "validation") for dialect in spoken for body in dialect.parameters),
     ]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
@@ -162,7 +164,8 @@ def _given(body: TranslateRequest, names: Set[str]) -> dict[str, Any]:
 
 
 def _max_bytes_at(path: str, dialects: Sequence[Dialect], settings: ServeSettings) -> int:
-    takes_files = any(path in dialect.takes_files for dialect in dialects)
+    takes_files = path == document_routes.PATH
+    takes_files |= any(path in dialect.takes_files for dialect in dialects)
     return settings.documents.max_bytes if takes_files else settings.limits.max_body_bytes
 
 

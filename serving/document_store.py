@@ -22,7 +22,8 @@ _OURS = re.compile(rf"[0-9a-f]{{32}}\.\w+|{_BEGUN}\w+")
 class Document:
     """What is known of one file. `key` is what its owner must show beside the id, if anything.
 
-    name: for the download; problem: why the status is an error, in words without the text.
+    name: for the download; progress: how much of it is translated, 0 to 1; problem: why the status
+    is an error, in words without the text.
     """
 
     document_id: str
@@ -31,6 +32,7 @@ class Document:
     status: Literal["queued", "translating", "done", "error"] = "queued"
     characters: int = 0
     problem: str = ""
+    progress: float = 0.0
 
 
 class DocumentStore:
@@ -67,7 +69,7 @@ class DocumentStore:
     def finish(self, document: Document, content: bytes) -> None:
         """Keep the translated file for its download."""
         self._write(self._content(document.document_id), content)
-        self.update(replace(document, status="done"))
+        self.update(replace(document, status="done", progress=1.0))
 
     def find(self, document_id: str) -> Document | None:
         """The document of an id, unless there is none (any more)."""

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -47,9 +47,16 @@ def batches(texts: Sequence[str], most_texts: int, most_chars: int) -> list[list
 
 
 async def translate(
-    service: Service, models: Models, file: FileText, order: Order, facts: Facts
+    service: Service,
+    models: Models,
+    file: FileText,
+    order: Order,
+    facts: Facts,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> bytes:
     """A file, as `order` says but for its texts; the whole is in one language.
+
+    `on_progress` is told how much is done, 0 to 1.
 
     Raises:
         MTError: as `dispatch.answer`; OverloadedError only where it stays so for too long.
@@ -63,6 +70,7 @@ async def translate(
     for batch in batches(all_pieces, service.settings.limits.max_texts, PIECE_CHARS):
         part = replace(order, texts=batch, source=source)
         done += await _patiently(service, models, part, facts, deadline)
+        on_progress(len(done) / len(all_pieces))
     remaining = iter(done)
     filled = ["".join(islice(remaining, len(parts))) for parts in cut]
     return await asyncio.to_thread(file.filled, filled)
@@ -95,15 +103,25 @@ async def translate_in_turn(
         service.files -= 1
 
 
-def start(service: Service, models: Models, name: str, file: FileText, order: Order) -> Document:
+def start(
+    service: Service,
+    models: Models,
+    name: str,
+    file: FileText,
+    order: Order,
+    private: bool = True,
+) -> Document:
     """Translate a file in the background; what `service.documents` knows of it tells how far it is.
+
+    A private one has a key that must be shown beside its id.
 
     Raises:
         OverloadedError: as many wait as may.
     """
     _refuse_where_full(service)
     characters = sum(map(len, file.texts))
-    document = service.documents.add(name, characters, key=secrets.token_hex(32))
+    key = secrets.token_hex(32) if private else ""
+    document = service.documents.add(name, characters, key)
     service.files += 1
     job = asyncio.create_task(_job(service, models, document, file, order))
     service.jobs.add(job)
@@ -127,9 +145,13 @@ async def _job(
     facts = Facts(document.document_id)
     async with service.turn:
         document = replace(document, status="translating")
-        service.documents.update(document)
+
+        def note(progress: float) -> None:
+            service.documents.update(replace(document, progress=progress))
+
+        note(0.0)
         try:
-            translated = await translate(service, models, file, order, facts)
+            translated = await translate(service, models, file, order, facts, note)
             service.documents.finish(document, translated)
             problem = None
         except MTError as error:

@@ -30,8 +30,10 @@ def one_word(source: str, target: str, log_prob: float | None) -> WordAttention:
 
 def test_spans_are_those_of_the_whole_texts_of_each_candidate() -> None:
     """ "ja nein" of "yes no", and "jawohl nein": the longer word moves what is behind it."""
-    yes = (hypothesis("ja", one_word("yes", "ja", log(0.5))),)
-    yes += (hypothesis("jawohl", one_word("yes", "jawohl", log(0.25))),)
+    yes = (
+        hypothesis("ja", one_word("yes", "ja", log(0.5))),
+        hypothesis("jawohl", one_word("yes", "jawohl", log(0.25))),
+    )
     no = (hypothesis("nein", one_word("no", "nein", None)),)
     found = translation(
         TranslatedSentence((0, 3), (0, 2), yes, translated=True),
@@ -40,11 +42,11 @@ def test_spans_are_those_of_the_whole_texts_of_each_candidate() -> None:
     first, second = words_of(found)
     assert (first.source, first.target) == (((0, 3),), ((0, 2),))
     assert (second.source, second.target) == (((4, 6),), ((3, 7),))
-    assert first.probabilities == (pytest.approx(0.5),)
+    assert list(first.probabilities) == pytest.approx([0.5])
     assert second.probabilities == (None,)
     longer, moved = words_of(found, candidate=1)
     assert longer.target == ((0, 6),)
-    assert longer.probabilities == (pytest.approx(0.25),)
+    assert list(longer.probabilities) == pytest.approx([0.25])
     assert moved.target == ((7, 11),)
 
 
