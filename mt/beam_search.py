@@ -10,12 +10,14 @@ of a search that drops nothing. No bound that knows only the past drops more, co
 model that is certain of all that follows brings the row to the longest length with that score.
 
 Samples (Fan et al. 2018, Holtzman et al. 2020) run in the same batch: each of their rows keeps one
-continuation, which is drawn, and no row competes with another.
+continuation, which is drawn, and no row competes with another. So do sentences with terms (Post and
+Vilar 2018): of their continuations only those stay that get a place among their banks.
 
 A sentence's answer does not depend on its neighbours. The work of a step is done for all rows at
 once in numpy; only hypotheses that end are handled one by one.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
@@ -23,15 +25,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mt.constraints import Constraints, Unconstrained, repeated
+from mt.constraints import Constraints, Floats, Unconstrained, repeated
 from mt.errors import ConfigError, EngineError, InputError
 from mt.hypothesis import History, Hypothesis, Survivors
 from mt.live_rows import LiveRows
+from mt.phrases import Mask, Progress
 from mt.running_sentence import RECORD, Ending, Finished, Job, RunningSentence
 from mt.sampling import draw, keep_drawn
 from mt.search_options import SearchOptions
 from mt.selection import Chosen, Sums, choose
 from mt.stepper import Attention, Ids, Rows, StepOutput, Stepper
+from mt.terms import Terms
 from mt.tokenizer import EOS_ID
 
 __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "search"]
@@ -40,9 +44,16 @@ __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "se
 class RunningBatch:
     """The searches that run over one stepper; sentences join and leave at any step."""
 
-    def __init__(self, stepper: Stepper, max_target_tokens: int = 256) -> None:
-        """`max_target_tokens` caps the longest length of every job."""
+    def __init__(
+        self, stepper: Stepper, max_target_tokens: int = 256, continuing: Mask | None = None
+    ) -> None:
+        """`max_target_tokens` caps the longest length of every job.
+
+        continuing (vocab,): True at ids that go on with the word before them, so that a term that
+        they follow is none (`Tokenizer.continuing`); None: there are no such ids.
+        """
         self._stepper = stepper
+        self._continuing = np.zeros(stepper.vocab_size, bool) if continuing is None else continuing
         self._max_target_tokens = max_target_tokens
         self._rows = LiveRows.beginning(0, [])
         self._history = History()
@@ -62,7 +73,7 @@ class RunningBatch:
         """Refuse a job that `admit` would refuse.
 
         Raises:
-            InputError: no source ids, or a prefix that is too long or outside the vocabulary.
+            InputError: no source ids, a prefix that is too long, or ids outside the vocabulary.
         """
         if not len(job.src_ids):
             raise InputError("there is nothing to translate: the source has no tokens")
@@ -71,6 +82,8 @@ class RunningBatch:
             raise InputError(f"the prefix has {len(prefix)} tokens, at most {limit} fit")
         if max(prefix, default=0) >= self._stepper.vocab_size:
             raise InputError(f"the prefix holds ids above {self._stepper.vocab_size - 1}")
+        if max(itertools.chain(*job.options.terms), default=0) >= self._stepper.vocab_size:
+            raise InputError(f"a term holds ids above {self._stepper.vocab_size - 1}")
 
     def admit(self, jobs: Sequence[Job]) -> None:
         """Encode sentences, which join at the next step; all of them or none.
@@ -114,16 +127,19 @@ class RunningBatch:
         if not self.rows:
             return []
         constraints = self._constraints()
-        output = self._ask(constraints)
-        ids, log_probs = constraints.apply(output.ids, output.log_probs)
+        output, ids, log_probs = self._ask(constraints)
+        ids, log_probs = constraints.apply(ids, log_probs)
         if self._some_drawn:
-            ids, log_probs = self._draw(ids, log_probs, constraints)
+            beside = ids.shape[1] - output.ids.shape[1]
+            ids, log_probs = self._draw(ids, log_probs, constraints, beside)
         if log_probs.min() == -np.inf:
             self._end_stuck(log_probs)
-        rows = self._rows
-        chosen = choose(rows.sentence, self._of_rows("width"), rows.log_prob, ids, log_probs)
+        rows, width = self._rows, self._of_rows("width")
+        log_probs = self._terms.allot(rows, width, ids, log_probs)
+        chosen = choose(rows.sentence, width, rows.log_prob, ids, log_probs)
+        progress = self._terms.read(rows, chosen)
         self._record(chosen, output.attention)
-        self._continue(chosen, self._end(chosen))
+        self._continue(chosen, progress, self._end(chosen, progress))
         return self._finish()
 
     def _limit(self, job: Job) -> int:
@@ -132,6 +148,7 @@ class RunningBatch:
     def _set_running(self, running: list[RunningSentence], sentences: npt.NDArray[Any]) -> None:
         """Note who runs from now on, and what some of them need."""
         self._running, self._sentences = running, sentences
+        self._terms = Terms([one.job.options for one in running], self._continuing)
         self._some_constrained = bool(sentences["constrained"].any())
         self._some_drawn = bool(sentences["drawn"].any())
         self._some_need_attention = bool(sentences["needs_attention"].any())
@@ -163,26 +180,30 @@ class RunningBatch:
             forced=forced,
         )
 
-    def _ask(self, constraints: Constraints | Unconstrained) -> StepOutput:
+    def _ask(self, constraints: Constraints | Unconstrained) -> tuple[StepOutput, Ids, Floats]:
         """Step the model for enough candidates that banning some never costs a survivor."""
-        wanted = self._of_rows("candidates") + constraints.most_banned()
-        k = min(int(wanted.max()), self._stepper.vocab_size)
-        rows = Rows(self._of_rows("slot"), self._rows.parent, self._rows.last_id)
+        needed: npt.NDArray[Any] = self._of_rows("candidates") + constraints.most_banned()
+        k = min(int(needed.max()), self._stepper.vocab_size)
+        live, wanted = self._rows, self._terms.wanted(self._rows)
+        rows = Rows(self._of_rows("slot"), live.parent, live.last_id, wanted)
         output = self._stepper.step(rows, k, self._some_need_attention)
         if np.isnan(output.log_probs.max()):
             raise EngineError("the model gives no numbers; its weights are broken or overflow")
         if self._some_need_attention and output.attention is None:
             self._refuse_coverage()
-        return output
+        return output, *self._terms.candidates(live, wanted, output, needed)
 
     def _refuse_coverage(self) -> None:
         if any(one.job.options.coverage_penalty for one in self._running):
             raise ConfigError("coverage_penalty needs attention, which this model does not have")
 
     def _draw(
-        self, ids: Ids, log_probs: Sums, constraints: Constraints | Unconstrained
+        self, ids: Ids, log_probs: Sums, constraints: Constraints | Unconstrained, beside: int
     ) -> tuple[Ids, Sums]:
-        """Leave each row of a sample the one candidate that is drawn for it."""
+        """Leave each row of a sample the one candidate that is drawn for it.
+
+        beside: how many candidates stand before the model's best.
+        """
         rows = self._of_rows("drawn").nonzero()[0]
         running = [self._running[i] for i in self._rows.sentence[rows].tolist()]
         samples, positions = self._rows.sample[rows], self._lengths()[rows]
@@ -192,7 +213,8 @@ class RunningBatch:
         ]
         options = [one.job.options for one in running]
         drawn = draw(ids[rows], log_probs[rows], np.array(uniform), options)
-        width = int((self._of_rows("width") + constraints.most_banned()).max())
+        needed = np.where(self._of_rows("drawn"), 1, self._of_rows("candidates"))
+        width = beside + int((needed + constraints.most_banned()).max())
         return keep_drawn(rows, drawn, ids, log_probs, width)
 
     def _record(self, chosen: Chosen, attention: Attention | None) -> None:
@@ -205,29 +227,36 @@ class RunningBatch:
 
     def _end_stuck(self, log_probs: Sums) -> None:
         """A row that nothing may continue ends as it is, unfinished."""
+        rows = self._rows
+        missing = self._terms.missing(rows.sentence, Progress(rows.matched, rows.met))
         for row in (log_probs.max(axis=1) == -np.inf).nonzero()[0].tolist():
-            sentence, _, at, _, sample, log_prob = (column[row].item() for column in self._rows)
-            self._offer(sentence, log_prob, False, at, sample)
+            sentence, log_prob = rows.sentence[row].item(), rows.log_prob[row].item()
+            at, sample, lacks = (column[row].item() for column in (rows.back, rows.sample, missing))
+            self._offer(sentence, log_prob, False, at, sample, lacks)
 
-    def _end(self, chosen: Chosen) -> npt.NDArray[np.bool_]:
+    def _end(self, chosen: Chosen, progress: Progress) -> npt.NDArray[np.bool_]:
         """End what chose eos or has the longest length; returns (survivors,), True where ended."""
         eos = chosen.ids == EOS_ID
         is_last = self._sentences["last_step"] < len(self._history)
         ended: npt.NDArray[np.bool_] = eos | is_last[chosen.sentence]
+        missing = self._terms.missing(chosen.sentence, progress)
         for at in ended.nonzero()[0].tolist():
             sentence, sample = chosen.sentence[at].item(), self._rows.sample[chosen.row[at]].item()
-            self._offer(sentence, chosen.totals[at].item(), eos[at].item(), at, sample)
+            total, lacks = chosen.totals[at].item(), missing[at].item()
+            self._offer(sentence, total, eos[at].item(), at, sample, lacks)
         return ended
 
-    def _offer(self, sentence: int, log_prob: float, finished: bool, at: int, sample: int) -> None:
+    def _offer(
+        self, sentence: int, log_prob: float, finished: bool, at: int, sample: int, missing: int
+    ) -> None:
         """Let a hypothesis compete whose last token is survivor `at` of the last recorded step."""
         steps = len(self._history)
         length = steps - self._sentences["born"][sentence].item()
-        ending = Ending(log_prob, finished, length, steps - 1, at, sample)
+        ending = Ending(log_prob, finished, length, steps - 1, at, sample, missing)
         to_beat = self._running[sentence].offer(ending, self._history)
         self._sentences["to_beat"][sentence] = to_beat
 
-    def _continue(self, chosen: Chosen, ended: npt.NDArray[np.bool_]) -> None:
+    def _continue(self, chosen: Chosen, progress: Progress, ended: npt.NDArray[np.bool_]) -> None:
         """The survivors that live on: not ended, and still able to beat what their sentence has."""
         best_score = chosen.totals / self._sentences["longest_norm"][chosen.sentence]
         can_win = best_score > self._sentences["to_beat"][chosen.sentence]
@@ -239,6 +268,8 @@ class RunningBatch:
             back=back,
             last_id=chosen.ids[back],
             sample=self._rows.sample[parent],
+            matched=progress.matched[back],
+            met=progress.met[back],
             log_prob=chosen.totals[back],
         )
 

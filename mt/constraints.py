@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mt.stepper import Ids, LogProbs
+from mt.stepper import Ids
 from mt.tokenizer import EOS_ID
+
+Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Constraints:
         banned: Ids = (self.repeated >= 0).sum(axis=1) + self.too_early
         return banned
 
-    def apply(self, ids: Ids, log_probs: LogProbs) -> tuple[Ids, npt.NDArray[np.float64]]:
+    def apply(self, ids: Ids, log_probs: Floats) -> tuple[Ids, npt.NDArray[np.float64]]:
         """Candidates (rows, k) as constrained: banned ones at -inf, a forced one alone.
 
         A forced id is given, not predicted: its log-probability is 0.
@@ -55,7 +57,7 @@ class Unconstrained:
         """None."""
         return 0
 
-    def apply(self, ids: Ids, log_probs: LogProbs) -> tuple[Ids, npt.NDArray[np.float64]]:
+    def apply(self, ids: Ids, log_probs: Floats) -> tuple[Ids, npt.NDArray[np.float64]]:
         """Candidates as they are."""
         return ids, log_probs.astype(np.float64)
 

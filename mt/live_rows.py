@@ -16,7 +16,8 @@ class LiveRows(NamedTuple):
 
     sentence: its place among those that run; parent: row of the previous step, and back: survivor
     of the previous step, -1 before the first; last_id; sample: its number where the sentence is
-    drawn, else 0; log_prob: of all tokens so far. All are int64, but log_prob is float64.
+    drawn, else 0; matched and met: how far it is with its terms, see `mt.phrases.Progress`;
+    log_prob: of all tokens so far. All are int64, but log_prob is float64.
     """
 
     sentence: Column
@@ -24,6 +25,8 @@ class LiveRows(NamedTuple):
     back: Column
     last_id: Column
     sample: Column
+    matched: Column
+    met: Column
     log_prob: Column
 
     @classmethod
@@ -37,6 +40,8 @@ class LiveRows(NamedTuple):
             back=none,
             last_id=np.full(len(samples), BOS_ID),
             sample=samples,
+            matched=np.zeros(len(samples), np.int64),
+            met=np.zeros(len(samples), np.int64),
             log_prob=np.zeros(len(samples)),
         )
 

@@ -55,7 +55,8 @@ class Finished:
 class Ending(NamedTuple):
     """A hypothesis that has ended: its last token, the `length`-th, is survivor `at` of `step`.
 
-    sample: its number where it was drawn, 0 where it was searched for.
+    sample: its number where it was drawn, 0 where it was searched for; missing: how many ids of
+    required terms it lacks.
     """
 
     log_prob: float
@@ -64,6 +65,7 @@ class Ending(NamedTuple):
     step: int
     at: int
     sample: int = 0
+    missing: int = 0
 
 
 class RunningSentence:
@@ -92,13 +94,15 @@ class RunningSentence:
     def offer(self, ending: Ending, history: History) -> float:
         """Let a hypothesis compete; return the score to beat from now on, -inf if any will do.
 
-        Of two with the same score the earlier one wins.
+        What lacks less of its terms wins; of two with the same score the earlier one.
         """
         wanted = self.job.options.hypotheses
         entry = (self._score(ending, history), ending)
-        bisect.insort(self._best, entry, key=lambda kept: -kept[0])
+        bisect.insort(self._best, entry, key=lambda kept: (kept[1].missing, -kept[0]))
         del self._best[wanted:]
-        return self._best[-1][0] if len(self._best) == wanted else float("-inf")
+        score, worst = self._best[-1]
+        is_full = len(self._best) == wanted and not worst.missing
+        return score if is_full else float("-inf")
 
     def answer(self, history: History) -> Finished:
         """Read the best hypotheses from the history; samples stand in the order of their draws."""

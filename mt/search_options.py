@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from mt.config import Strict
+from mt.phrases import MOST_IDS
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 LengthNorm = Literal["wu", "average"]
@@ -41,6 +42,16 @@ class SearchOptions(Strict):
         (), description="ids every hypothesis begins with; given, so not scored"
     )
     no_repeat_ngram: int = Field(0, ge=0, description="no n-gram of this size twice; 0: allowed")
+    terms: tuple[tuple[Annotated[int, Field(ge=0)], ...], ...] = Field(
+        (), description="phrases, as ids, that the answer must hold, each as often as it is given"
+    )
+    term_bias: float | None = Field(
+        None,
+        gt=0,
+        le=50,
+        description="prefer the terms rather than require them: what is added to the logits of the "
+        "ids that bring a missing one on",
+    )
     attention: bool = Field(False, description="keep attention, for alignments")
     samples: int = Field(0, ge=0, le=64, description="translations to draw; 0: beam search")
     temperature: float = Field(
@@ -94,6 +105,22 @@ class SearchOptions(Strict):
             raise ValueError("prefix must not hold pad, bos or eos")
         return self
 
+    @model_validator(mode="after")
+    def _check_terms(self) -> "SearchOptions":
+        if self.samples and self.terms:
+            raise ValueError("samples are drawn, not searched for: leave terms out")
+        ids = {piece for term in self.terms for piece in term}
+        if not all(self.terms) or not {PAD_ID, BOS_ID, EOS_ID}.isdisjoint(ids):
+            raise ValueError("each term needs ids, and none of pad, bos or eos")
+        if (total := sum(map(len, self.terms))) > MOST_IDS:
+            raise ValueError(f"the terms have {total} ids, at most {MOST_IDS} together")
+        return self
+
+    @property
+    def requires_terms(self) -> bool:
+        """Whether an answer without its terms is none."""
+        return bool(self.terms) and self.term_bias is None
+
     @property
     def rows(self) -> int:
         """The most rows that are live at once: as many as survive a step."""
@@ -101,8 +128,13 @@ class SearchOptions(Strict):
 
     @property
     def candidates(self) -> int:
-        """How many ids a row needs to choose from, where none is banned."""
-        return (self.top_k or ALL) if self.samples else self.beam_size
+        """How many ids a row needs to choose from, where none is banned.
+
+        Twice the beam where terms are required: of the best ids some may undo a term.
+        """
+        if self.samples:
+            return self.top_k or ALL
+        return self.beam_size * (2 if self.requires_terms else 1)
 
     @property
     def hypotheses(self) -> int:

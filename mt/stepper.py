@@ -29,11 +29,14 @@ class Rows:
     continues, or -1 where row i begins a slot just admitted (its last id is `bos_id`); a slot
     whose translations are drawn begins with several rows, the same ones.
     A previous row that no row names is forgotten.
+
+    wanted (rows, n): ids whose log-probabilities are wanted whether or not they are among the best.
     """
 
     slots: Ids
     parents: Ids
     last_ids: Ids
+    wanted: Ids | None = None
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class StepOutput:
 
     ids (rows, k); log_probs (rows, k), natural logarithm, normalised over the ids a model may
     emit (never pad, bos or unknown); attention (rows, src_len) of the longest running source, zero
-    beyond a row's own source, or None where not asked for or where the model has none.
+    beyond a row's own source, or None where not asked for or where the model has none;
+    wanted (rows, n): log-probabilities of `Rows.wanted`, where there are any.
     """
 
     ids: Ids
     log_probs: LogProbs
     attention: Attention | None = None
+    wanted: LogProbs | None = None
 
 
 class Stepper(Protocol):

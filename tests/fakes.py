@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mt.errors import EngineError
-from mt.stepper import Rows, StepOutput
+from mt.stepper import Ids, Rows, StepOutput
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 Floats = npt.NDArray[np.float32]
@@ -66,7 +66,7 @@ class CheckedStepper(ABC):
         self._fresh.clear()
         self.steps += 1
         self.most_rows = max(self.most_rows, len(self._previous))
-        return self._output(min(k, self.vocab_size), with_attention)
+        return self._output(min(k, self.vocab_size), with_attention, rows.wanted)
 
     def retire(self, slots: Sequence[int]) -> None:
         for slot in slots:
@@ -91,13 +91,14 @@ class CheckedStepper(ABC):
                 assert self._previous[parent][0] == slot, "a parent of another slot"
                 assert last not in (PAD_ID, BOS_ID, EOS_ID), "nothing follows this id"
 
-    def _output(self, k: int, with_attention: bool) -> StepOutput:
+    def _output(self, k: int, with_attention: bool, wanted: Ids | None) -> StepOutput:
         log_probs = np.stack([self.distribution(self.running[s], p) for s, p in self._previous])
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :k]
         best = np.take_along_axis(log_probs, ids, axis=1)
+        asked = None if wanted is None else np.take_along_axis(log_probs, wanted, axis=1)
         for array in (ids, best):
             array.flags.writeable = False
-        return StepOutput(ids, best, self._attention() if with_attention else None)
+        return StepOutput(ids, best, self._attention() if with_attention else None, asked)
 
     def _attention(self) -> Floats | None:
         width = max(len(src) for src in self.running.values())

@@ -57,8 +57,9 @@ class EnsembleStepper:
         log_probs = log_mean([log_probs for log_probs, _ in found])
         attention = [weights for _, weights in found if weights is not None]
         if not with_attention or len(attention) < len(found):
-            return best_of(log_probs, k, None)
-        return best_of(log_probs, k, torch.stack(_on_one_device(attention)).float().mean(0))
+            return best_of(log_probs, k, None, rows.wanted)
+        mean = torch.stack(_on_one_device(attention)).float().mean(0)
+        return best_of(log_probs, k, mean, rows.wanted)
 
     def retire(self, slots: Sequence[Slot]) -> None:
         """Forget sentences in every member."""

@@ -73,7 +73,7 @@ class TorchStepper:
             EngineError: a row belongs to no running sentence.
         """
         log_probs, attention = self.distributions(rows)
-        return best_of(log_probs, k, attention if with_attention else None)
+        return best_of(log_probs, k, attention if with_attention else None, rows.wanted)
 
     def distributions(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
         """Continue every row by one id; log-probabilities of every next one (rows, vocab).
@@ -153,15 +153,26 @@ class TorchStepper:
         return _select(trimmed, index)
 
 
-def best_of(log_probs: Tensor, k: int, attention: Tensor | None) -> StepOutput:
-    """The k best of log-probabilities (rows, vocab), equals by id; all there are if k is more."""
+def best_of(
+    log_probs: Tensor, k: int, attention: Tensor | None, wanted: Ids | None = None
+) -> StepOutput:
+    """The k best of log-probabilities (rows, vocab), equals by id; all there are if k is more.
+
+    wanted (rows, n): further ids to tell the log-probabilities of.
+    """
     ids = log_probs.topk(min(k, log_probs.shape[-1])).indices.sort(-1).values
     best, order = log_probs.gather(1, ids).sort(dim=-1, descending=True, stable=True)
     return StepOutput(
         ids.gather(1, order).cpu().numpy(),
         best.cpu().numpy(),
         None if attention is None else attention.float().cpu().numpy(),
+        None if wanted is None else _at(log_probs, wanted).cpu().numpy(),
     )
+
+
+def _at(log_probs: Tensor, ids: Ids) -> Tensor:
+    """Of each row (rows, vocab) the entries at its ids (rows, n)."""
+    return log_probs.gather(1, torch.from_numpy(ids).to(log_probs.device))
 
 
 class _Pool:
