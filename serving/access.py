@@ -55,19 +55,31 @@ class Access:
         self._meter = Meter(open_counters(folder, settings.keys.counters)) if counts else None
         self._has_keys = False
 
-    async def caller(self, key: str | None, scope: Scope | None) -> Caller:
-        """Who shows this key, or none; their request counts. `scope`: what they want to do.
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is asked for a key, and nothing is counted."""
+        return self._meter is None
+
+    async def identify(self, key: str | None) -> Caller:
+        """Who shows this key, or none.
 
         Raises:
             KeyRequiredError: there is no key.
             KeyRefusedError: it is not accepted.
-            ForbiddenError: it does not open `scope`.
-            RateLimitError: too many requests for now.
             UnavailableError: the keys cannot be read.
         """
-        if self._meter is None:
+        if self._keys is None:
             return ANYBODY
-        return await asyncio.to_thread(self._caller, key, scope, self._meter)
+        return await asyncio.to_thread(self._known, self._keys, key)
+
+    async def enter(self, caller: Caller) -> None:
+        """Count one request.
+
+        Raises:
+            RateLimitError: that is one too many for now.
+        """
+        if self._meter is not None and caller.allowance.requests_per_minute is not None:
+            await asyncio.to_thread(self._meter.enter, caller.key_id, caller.allowance)
 
     @asynccontextmanager
     async def charging(self, caller: Caller, characters: int) -> AsyncIterator[None]:
@@ -115,21 +127,12 @@ class Access:
         if self._meter is not None:
             self._meter.close()
 
-    def _caller(self, key: str | None, scope: Scope | None, meter: Meter) -> Caller:
-        caller = self._known(key)
-        meter.enter(caller.key_id, caller.allowance)
-        if scope is not None:
-            caller.require(scope)
-        return caller
-
-    def _known(self, key: str | None) -> Caller:
-        if self._keys is None:
-            return ANYBODY
-        required = self._requires(self._keys)
+    def _known(self, keys: ApiKeys, key: str | None) -> Caller:
+        required = self._requires(keys)
         if self._mode == "auto" and not required:
             return ANYBODY
         if key:
-            found = self._keys.authenticate(key)
+            found = keys.authenticate(key)
             return Caller(found.key_id, found.allowance, found.scopes)
         if required:
             raise KeyRequiredError(f"this server needs an API key; {ADVICE}")

@@ -18,6 +18,7 @@ from serving import answers, dialects, dispatch, document_routes, http_errors, m
 from serving.dialects.dialect import Dialect, OpenToBrowsers
 from serving.dispatch import Order, service_of
 from serving.document_routes import DocumentParameters
+from serving.gate import admit
 from serving.http_errors import ErrorWriter
 from serving.middleware import CLIENT_LEFT, Facts, Observe, ReadBody
 from serving.models import Models
@@ -54,6 +55,7 @@ def create_app(
         description=DESCRIPTION,
         version=version("seq2serve"),
         lifespan=service.lifespan,
+        dependencies=[Depends(admit(dialects.key_finder(settings.dialects)))],
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,  # a redirect would repeat the address

@@ -20,6 +20,7 @@ KEYS = {
     "threads": "engine.threads",
     "precision": "engine.precision",
     "beam_size": "search.beam_size",
+    "data_dir": "data_dir",
 }
 
 
@@ -31,6 +32,7 @@ KEYS = {
 @click.option("--threads", type=int, help="threads inside one model step  [1]")
 @click.option("--precision", help="graphs to run  [the bundle's default]")
 @click.option("--beam-size", type=int, help="where a request names none  [5]")
+@click.option("--data-dir", help="folder for keys, usage and memory  [none of them]")
 @click.option("--replicas", type=int, help="processes, with --ray  [1]")
 @click.option("--ray", is_flag=True, help="run on a local Ray Serve of its own")
 def serve(bundles: Sequence[Path], file: Path | None, ray: bool, **flags: str | int | None) -> int:

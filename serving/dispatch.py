@@ -98,7 +98,8 @@ async def answer(service: Service, models: Models, order: Order, facts: Facts) -
     _note(facts, groups)
     check_texts(order.texts, service.settings.limits)
     options = requested_options(order.asked, service.settings)
-    translated = await _all([_translate(service, group, order, options) for group in groups])
+    async with service.access.charging(facts.caller, sum(map(len, order.texts))):
+        translated = await _all([_translate(service, group, order, options) for group in groups])
     answers = [Answer(unchanged(order.texts[i]), one) for i, one in enumerate(spoken)]
     for group, translations in zip(groups, translated, strict=True):
         for place, translation in zip(group.places, translations, strict=True):

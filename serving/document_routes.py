@@ -12,6 +12,7 @@ from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_file, parse, read
 from serving.dispatch import AUTO, Order, service_of
 from serving.document_store import Document
+from serving.gate import caller_of
 from serving.schemas import LANGUAGE, MODEL, Body, problem_responses
 from serving.service import Service
 
@@ -57,7 +58,10 @@ async def send_document(request: Request, service: ServiceOf) -> DocumentBody:
     name, file = await uploaded(values)
     given = Path(name)
     named = f"{given.stem}.{order.target}{given.suffix}"
-    return _body(documents.start(service, service.models, named, file, order, private=False))
+    caller = caller_of(request)
+    return _body(
+        documents.start(service, service.models, named, file, order, caller, private=False)
+    )
 
 
 @router.get(

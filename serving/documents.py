@@ -11,6 +11,7 @@ from itertools import islice
 from mt import log
 from mt.errors import InputError, MTError, OverloadedError
 from serving import dispatch
+from serving.access import Caller
 from serving.dispatch import Order
 from serving.document_store import Document
 from serving.file_formats.passages import FileText
@@ -109,11 +110,12 @@ def start(
     name: str,
     file: FileText,
     order: Order,
+    caller: Caller,
     private: bool = True,
 ) -> Document:
     """Translate a file in the background; what `service.documents` knows of it tells how far it is.
 
-    A private one has a key that must be shown beside its id.
+    It is charged to the caller. A private one has a key that must be shown beside its id.
 
     Raises:
         OverloadedError: as many wait as may.
@@ -123,7 +125,7 @@ def start(
     key = secrets.token_hex(32) if private else ""
     document = service.documents.add(name, characters, key)
     service.files += 1
-    job = asyncio.create_task(_job(service, models, document, file, order))
+    job = asyncio.create_task(_job(service, models, document, file, order, caller))
     service.jobs.add(job)
     job.add_done_callback(partial(_leave, service))
     return document
@@ -140,9 +142,14 @@ def _leave(service: Service, job: asyncio.Task[None]) -> None:
 
 
 async def _job(
-    service: Service, models: Models, document: Document, file: FileText, order: Order
+    service: Service,
+    models: Models,
+    document: Document,
+    file: FileText,
+    order: Order,
+    caller: Caller,
 ) -> None:
-    facts = Facts(document.document_id)
+    facts = Facts(document.document_id, caller=caller)
     async with service.turn:
         document = replace(document, status="translating")
 

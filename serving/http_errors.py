@@ -46,6 +46,11 @@ ErrorWriter = Callable[[Failure], Response]
 KINDS: Mapping[type[errors.MTError], Kind] = {
     errors.InputError: Kind(422, "input", "The text cannot be translated"),
     errors.UnknownModelError: Kind(404, "unknown-model", "No such language pair or model"),
+    errors.KeyRequiredError: Kind(401, "key-required", "An API key is needed"),
+    errors.KeyRefusedError: Kind(401, "key-refused", "The API key is not accepted"),
+    errors.ForbiddenError: Kind(403, "forbidden", "The API key does not open this"),
+    errors.QuotaError: Kind(429, "quota", "The characters of this month are used up"),
+    errors.RateLimitError: Kind(429, "rate-limited", "Too much in a minute"),
     errors.OverloadedError: Kind(429, "overloaded", "Too much is waiting already"),
     errors.UnavailableError: Kind(503, "unavailable", "Not ready, or shutting down"),
     errors.DeadlineError: Kind(504, "deadline", "The translation took too long"),
@@ -85,7 +90,7 @@ def problem(failure: Failure) -> JSONResponse:
 def from_mt_error(error: errors.MTError, request_id: str, write: ErrorWriter = problem) -> Response:
     """An answer to one of our own errors; anything not in the table is our fault."""
     kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
-    return write(Failure(kind, str(error), request_id, headers=_retry_header(error, kind)))
+    return write(Failure(kind, str(error), request_id, headers=_advice(error, kind)))
 
 
 def from_http_error(
@@ -118,9 +123,12 @@ def from_bug(request_id: str, write: ErrorWriter = problem) -> Response:
     return write(Failure(INTERNAL, detail, request_id))
 
 
-def _retry_header(error: errors.MTError, kind: Kind) -> dict[str, str] | None:
-    if isinstance(error, errors.OverloadedError):
+def _advice(error: errors.MTError, kind: Kind) -> dict[str, str] | None:
+    """Headers that tell the client what to do next."""
+    if isinstance(error, errors.OverloadedError | errors.QuotaError):
         return {"Retry-After": str(max(1, ceil(error.retry_after_s)))}
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
     return (
         {"Retry-After": str(RETRY_AFTER_S)}
         if kind.status == HTTPStatus.SERVICE_UNAVAILABLE

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt import log
 from serving import http_errors
+from serving.access import ANYBODY, Caller
 from serving.http_errors import ErrorWriter, Failure, Kind
 from serving.service import Service
 
@@ -27,12 +28,13 @@ TOO_SLOW = Kind(408, "too-slow", "The body came too slowly")
 
 @dataclass
 class Facts:
-    """What metrics and the log may know about a request: never its text."""
+    """What is known about a request beside its text. Metrics and the log learn no caller."""
 
     request_id: str
     model: str = ""
     pair: str = ""
     write_error: ErrorWriter = http_errors.problem
+    caller: Caller = ANYBODY
     status: int = CLIENT_LEFT
     started: float = field(default_factory=time.perf_counter)
 
@@ -77,8 +79,10 @@ class Observe:
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 facts.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers.update(await self._service.access.headers(facts.caller))
                 if self._echo_request_id:
-                    MutableHeaders(scope=message)["X-Request-ID"] = facts.request_id
+                    headers["X-Request-ID"] = facts.request_id
             await send(message)
 
         return send_noted

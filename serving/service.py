@@ -7,6 +7,7 @@ from functools import cached_property
 
 from mt import log
 from mt.errors import UnavailableError
+from serving.access import Access
 from serving.detection import Detector
 from serving.document_store import DocumentStore
 from serving.metrics import Metrics
@@ -19,6 +20,7 @@ class Service:
 
     def __init__(self, open_models: Callable[[], Models], settings: ServeSettings) -> None:
         self.settings = settings
+        self.access = Access(settings)
         self.metrics = Metrics(lambda: self._models)
         self.in_flight = 0  # HTTP requests, probes included
         self.draining = False
@@ -39,6 +41,7 @@ class Service:
         finally:
             await self.abandon()
             self.documents.close()
+            self.access.close()
 
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from starlette.requests import Request
+
 from serving.dialects import deepl, google, libretranslate, opus
 from serving.dialects.dialect import Dialect
+from serving.gate import KeyFinder, header_key
 from serving.settings import DialectName
 
 DIALECTS: Mapping[DialectName, Dialect] = {
@@ -12,6 +15,18 @@ DIALECTS: Mapping[DialectName, Dialect] = {
     "google": google.DIALECT,
     "opus": opus.DIALECT,
 }
+
+
+def key_finder(names: Iterable[DialectName]) -> KeyFinder:
+    """A key is where the clients of an address put it."""
+    spoken = chosen(names)
+
+    async def find(request: Request) -> str | None:
+        path = request.scope["path"]
+        finder = next((one.find_key for one in spoken if one.owns(path)), header_key)
+        return await finder(request)
+
+    return find
 
 
 def chosen(names: Iterable[DialectName]) -> list[Dialect]:

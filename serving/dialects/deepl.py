@@ -21,14 +21,16 @@ from serving.dialects.deepl_parameters import (
     text_order,
 )
 from serving.dialects.dialect import Dialect, plain_status
-from serving.dialects.parameters import Lenient, openapi_body, parse, read
+from serving.dialects.parameters import Lenient, openapi_body, parameter_key, parse, read
 from serving.dispatch import Answer, Order, service_of
+from serving.gate import caller_of
 from serving.http_errors import Failure
 from serving.models import Models
 
 MAX_BODY_BYTES = 128 * 1024
 REPEATABLE = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 NO_LIMIT = 1_000_000_000_000  # characters; what an account without a limit is told
+STATUSES = {"key-required": 403, "key-refused": 403, "quota": 456}  # its clients know no 401
 REGIONS = {"EN": ("EN-GB", "EN-US"), "PT": ("PT-BR", "PT-PT")}  # its clients refuse the bare ones
 
 router = APIRouter()
@@ -71,7 +73,7 @@ class DeepLError(BaseModel):
 
 
 class DeepLUsage(BaseModel):
-    """Characters translated since this process started; there is no limit."""
+    """Characters translated for a key this month; without keys, since this process started."""
 
     character_count: int
     character_limit: int = NO_LIMIT
@@ -124,8 +126,15 @@ async def languages(request: Request) -> list[DeepLLanguage]:
 @router.post("/v2/usage", include_in_schema=False)
 @router.get("/v2/usage")
 async def usage(request: Request) -> DeepLUsage:
-    """How much was translated."""
-    return DeepLUsage(character_count=service_of(request).metrics.characters)
+    """How much was translated, and how much may be."""
+    service = service_of(request)
+    used = await service.access.used(caller_of(request))
+    if used is None:
+        return DeepLUsage(character_count=service.metrics.characters)
+    return DeepLUsage(
+        character_count=used.characters,
+        character_limit=NO_LIMIT if used.limit is None else used.limit,
+    )
 
 
 @router.get("/v2/glossary-language-pairs")
@@ -151,7 +160,8 @@ async def create_glossary() -> None:
 def write_error(failure: Failure) -> Response:
     """An error as its clients read it: both keys must be text."""
     body = DeepLError(message=failure.detail, detail=failure.kind.title)
-    return JSONResponse(body.model_dump(), plain_status(failure.kind), headers=failure.headers)
+    status = STATUSES.get(failure.kind.slug) or plain_status(failure.kind)
+    return JSONResponse(body.model_dump(), status, headers=failure.headers)
 
 
 def _both_places() -> APIRouter:
@@ -169,6 +179,7 @@ DIALECT = Dialect(
     write_error=write_error,
     parameters=(DeepLTranslateParameters, DeepLDocumentParameters),
     takes_files=("/v2/document", "/deepl/v2/document"),
+    find_key=parameter_key("auth_key"),
 )
 
 

@@ -14,6 +14,7 @@ from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_file, parse, read
 from serving.dispatch import service_of
 from serving.document_store import Document
+from serving.gate import caller_of
 
 GONE = "no such document and key; a translation can be fetched once, and not for ever"
 
@@ -53,7 +54,7 @@ async def upload(request: Request) -> DeepLDocument:
     ending = name.rpartition(".")[2].lower()
     if parameters.output_format not in (None, "", ending):
         raise InputError(f"output_format: only {ending}, as the file")
-    found = documents.start(service, service.models, name, file, wanted)
+    found = documents.start(service, service.models, name, file, wanted, caller_of(request))
     return DeepLDocument(document_id=found.document_id, document_key=found.key)
 
 

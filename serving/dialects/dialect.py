@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.gate import KeyFinder, header_key
 from serving.http_errors import ErrorWriter, Kind
 
 
@@ -22,7 +23,8 @@ class Dialect:
 
     owns: whether an address is this dialect's, its errors too; parameters: what its routes read by
     themselves, for OpenAPI; takes_files: addresses whose bodies may be larger than others';
-    open_to_browsers: pages of other origins may call it (CORS).
+    find_key: where its clients put their API key; open_to_browsers: pages of other origins may
+    call it (CORS).
     """
 
     router: APIRouter
@@ -30,6 +32,7 @@ class Dialect:
     write_error: ErrorWriter
     parameters: tuple[type[BaseModel], ...]
     takes_files: tuple[str, ...] = ()
+    find_key: KeyFinder = header_key
     open_to_browsers: bool = False
 
 

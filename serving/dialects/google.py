@@ -14,7 +14,14 @@ from pydantic import Field
 from serving import dispatch, language_names
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.languages import known, known_or_auto
-from serving.dialects.parameters import CamelCase, Lenient, openapi_body, parse, read
+from serving.dialects.parameters import (
+    CamelCase,
+    Lenient,
+    openapi_body,
+    parameter_key,
+    parse,
+    read,
+)
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.http_errors import Failure
 from serving.models import Models
@@ -27,11 +34,18 @@ PREFIX = "/language/translate/v2"
 THEIR_MODELS = (None, "", "nmt", "base")  # names of its own, which mean no model of ours
 STATUSES = {
     400: "INVALID_ARGUMENT",
+    403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
+}
+CODES = {"key-required": 403, "key-refused": 400, "quota": 403}
+REASONS = {
+    "key-refused": "keyInvalid",
+    "quota": "dailyLimitExceeded",
+    "rate-limited": "rateLimitExceeded",
 }
 
 
@@ -149,14 +163,19 @@ async def languages(
 
 def write_error(failure: Failure) -> Response:
     """An error as its clients read it."""
-    code = plain_status(failure.kind)
+    code = CODES.get(failure.kind.slug) or plain_status(failure.kind)
+    reason = REASONS.get(failure.kind.slug) or HTTPStatus(code).name.lower()
     error = GoogleError(
         code=code,
         message=failure.detail,
         status=STATUSES.get(code, "FAILED_PRECONDITION"),
-        errors=[GoogleErrorReason(message=failure.detail, reason=HTTPStatus(code).name.lower())],
+        errors=[GoogleErrorReason(message=failure.detail, reason=reason)],
     )
     return JSONResponse({"error": error.model_dump(by_alias=True)}, code, headers=failure.headers)
+
+
+async def _find_key(request: Request) -> str | None:
+    return request.headers.get("x-goog-api-key") or await parameter_key("key")(request)
 
 
 DIALECT = Dialect(
@@ -164,6 +183,7 @@ DIALECT = Dialect(
     owns=lambda path: path == PREFIX or path.startswith(f"{PREFIX}/"),
     write_error=write_error,
     parameters=(GoogleTranslateParameters, GoogleDetectParameters),
+    find_key=_find_key,
 )
 
 

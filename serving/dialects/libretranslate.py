@@ -30,7 +30,13 @@ from serving.dialects.libretranslate_bodies import (
     TranslatedFile,
     TranslateParameters,
 )
-from serving.dialects.parameters import openapi_body, openapi_file, parse, read
+from serving.dialects.parameters import (
+    openapi_body,
+    openapi_file,
+    parameter_key,
+    parse,
+    read,
+)
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.file_formats import ENDINGS
 from serving.http_errors import Failure
@@ -46,6 +52,7 @@ Item = TypeVar("Item")
 PATHS = {"/translate", "/detect", "/languages", "/frontend/settings", "/translate_file"}
 PATHS |= {"/suggest", "/health", "/spec"}
 FILES = "/download_file/"
+STATUSES = {"key-required": 400, "key-refused": 403, "quota": 403}
 
 router = APIRouter(tags=["LibreTranslate"], responses={"4XX": {"model": ErrorBody}})
 
@@ -101,6 +108,8 @@ async def frontend_settings(request: Request) -> Frontend:
     service = service_of(request)
     first = service.models.manifests[0]
     return Frontend(
+        api_keys=await service.access.uses_keys(),
+        key_required=await service.access.requires_keys(),
         char_limit=service.settings.limits.max_text_chars,
         files_translation=True,
         language={"source": _named(first.source_language), "target": _named(first.target_language)},
@@ -156,8 +165,9 @@ async def spec(request: Request) -> Response:
 
 def write_error(failure: Failure) -> Response:
     """An error as its clients read it; they wait where the text begins with "Slowdown:"."""
-    text = f"Slowdown: {failure.detail}" if failure.kind.status == 429 else failure.detail
-    return JSONResponse({"error": text}, plain_status(failure.kind), headers=failure.headers)
+    status = STATUSES.get(failure.kind.slug) or plain_status(failure.kind)
+    text = f"Slowdown: {failure.detail}" if status == 429 else failure.detail
+    return JSONResponse({"error": text}, status, headers=failure.headers)
 
 
 DIALECT = Dialect(
@@ -166,6 +176,7 @@ DIALECT = Dialect(
     write_error=write_error,
     parameters=(TranslateParameters, DetectParameters, FileParameters),
     takes_files=("/translate_file",),
+    find_key=parameter_key("api_key"),
     open_to_browsers=True,
 )
 

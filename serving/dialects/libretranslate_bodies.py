@@ -88,11 +88,11 @@ class Named(CamelCase):
 class Frontend(CamelCase):
     """What a page that calls this server needs to know."""
 
-    api_keys: bool = False
+    api_keys: bool
     char_limit: int
     files_translation: bool
     frontend_timeout: int = FRONTEND_TIMEOUT_MS
-    key_required: bool = False
+    key_required: bool
     language: dict[Literal["source", "target"], Named]
     suggestions: bool = False
     supported_files_format: list[str]

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from mt.config import describe
 from mt.errors import InputError
+from serving.gate import KeyFinder, header_key
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
 PLAIN = ("application/json", "application/x-www-form-urlencoded")
@@ -55,6 +56,18 @@ async def read(request: Request, repeatable: Collection[str] = ()) -> dict[str, 
     return found
 
 
+def parameter_key(name: str) -> KeyFinder:
+    """A key is in the header, or else a parameter of this name: of JSON, a form or the query."""
+
+    async def find(request: Request) -> str | None:
+        if key := await header_key(request):
+            return key
+        found = (await read(request)).get(name) or request.query_params.get(name)
+        return found if isinstance(found, str) else None
+
+    return find
+
+
 def parse(model: type[Parameters], values: Mapping[str, Any]) -> Parameters:
     """Values checked.
 
@@ -85,7 +98,15 @@ def _reference(model: type[BaseModel]) -> dict[str, str]:
 
 
 async def _form(request: Request) -> list[tuple[str, str | Upload]]:
-    """Fields in their order; files are in memory, where the body was already."""
+    """Fields in their order. They are read once, and asked for twice where a key is among them."""
+    if not hasattr(request.state, "form"):
+        request.state.form = await _read_form(request)
+    fields: list[tuple[str, str | Upload]] = request.state.form
+    return fields
+
+
+async def _read_form(request: Request) -> list[tuple[str, str | Upload]]:
+    """Files are in memory, where the body was already."""
     try:
         async with request.form() as form:
             return [
