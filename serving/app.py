@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
 from mt.search_options import SearchOptions
-from serving import answers, dialects, dispatch, document_routes, http_errors, metrics
+from serving import answers, dialects, dispatch, document_routes, http_errors, metrics, page
 from serving.dialects.dialect import Dialect, OpenToBrowsers
 from serving.dispatch import Order, service_of
 from serving.document_routes import DocumentParameters
@@ -62,7 +62,12 @@ def create_app(
     )
     app.state.service = service
     spoken = dialects.chosen(settings.dialects)
-    for one in (router, document_routes.router, *(dialect.router for dialect in spoken)):
+    for one in (
+        router,
+        document_routes.router,
+        *([page.router] if settings.page else []),
+        *(dialect.router for dialect in spoken),
+    ):
         app.include_router(one)
     app.add_exception_handler(MTError, _answer_mt_error)
     app.add_exception_handler(HTTPException, _answer_http_error)

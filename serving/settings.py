@@ -141,6 +141,7 @@ class ServeSettings(Strict):
     )
     keys: KeySettings = Field(default_factory=KeySettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
+    page: bool = Field(True, description="a page for people at /")
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     drain_timeout_s: float = Field(
         35.0, gt=0, description="seconds that stopping waits for answers under way"

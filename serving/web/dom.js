@@ -1,0 +1,25 @@
+// Elements from plain values. Text is only ever set as text, so nothing typed becomes markup.
+
+export const byId = (id) => document.getElementById(id);
+
+/** A new element: its properties, then its children (elements or strings). */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Calls `action` once nothing has been asked for `wait` milliseconds. */
+export function debounced(action, wait) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, wait);
+  };
+}
+
+export const percent = (share) => `${Math.round(share * 100)} %`;
