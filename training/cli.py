@@ -264,12 +264,12 @@ def plot(results: tuple[Path, ...], out: Path) -> None:
     "--precision",
     "precisions",
     multiple=True,
-    default=("fp32", "int8"),
+    default=("int8", "fp32"),
     show_default=True,
     help="Graphs to write; the first is served by default.",
 )
 @click.option(
-    "--max-int8-loss", type=float, default=1.0, show_default=True, help="BLEU 8 bits may cost."
+    "--max-int8-loss", type=float, default=0.3, show_default=True, help="BLEU 8 bits may cost."
 )
 def export(
     model: Path, out: Path, name: str | None, precisions: tuple[str, ...], max_int8_loss: float

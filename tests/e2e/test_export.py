@@ -61,6 +61,7 @@ def test_a_bundle_holds_what_the_run_knows(run: Path, tmp_path: Path) -> None:
     assert manifest.parameters == sum(p.numel() for p in trained.model.parameters())
     assert bundle.tokenizer.model == trained.tokenizer.model
     assert set(manifest.graphs) == {"fp32", "int8"}
+    assert manifest.default_precision == "int8"
     layers = manifest.quantization["int8"]["layers"]
     assert "encoder.layers.0.self_attention.qkv" in layers
     assert "# tiny" in (bundle.folder / bundles.MODEL_CARD).read_text()

@@ -35,10 +35,10 @@ from training.trained import Trained, load_trained
 Precision = Literal["fp32", "int8"]
 FP32: Precision = "fp32"
 INT8: Precision = "int8"
-PRECISIONS = (FP32, INT8)
+PRECISIONS = (INT8, FP32)
 MAX_POSITIONS = 1024  # rows of the position tables; the manifest's limits may be lower
 MAX_TARGET_TOKENS = 256  # as in the search that scores checkpoints
-PARITY_SENTENCES = 200
+PARITY_SENTENCES = 500
 CALIBRATION_SENTENCES = 256
 
 
@@ -64,7 +64,7 @@ def export(
     """
     wanted = {
         "precisions": precisions,
-        "default_precision": default_precision or next(iter(precisions), FP32),
+        "default_precision": default_precision or next(iter(precisions), INT8),
         "name": name,
         "largest_loss": largest_loss,
     }
