@@ -27,6 +27,7 @@ from ray.serve.schema import LoggingConfig
 from mt import log
 from mt.config import Strict
 from mt.errors import ConfigError, EngineError
+from serving.access import Access
 from serving.announcement import address, announcement
 from serving.app import create_app
 from serving.embedded import bind
@@ -109,6 +110,7 @@ def run(settings: ServeSettings) -> int:
         raise ConfigError("Ray Serve cannot choose a port; port 0 is for the embedded server only")
     bind(settings.host, settings.port).close()
     manifests = check(settings)
+    Access(settings).close()  # what is wrong with its files is said here, not in a replica's log
     folder = tempfile.mkdtemp(prefix="seq2serve-ray-")
     _on_signals(_interrupt)
     try:
