@@ -1,6 +1,8 @@
 """From translations and manifests to the bodies that the HTTP interface answers with."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from serving.detection import Detection
 from serving.dispatch import AUTO, Answer, usage
@@ -14,7 +16,8 @@ from serving.schemas import (
     TranslationBody,
     WordPairBody,
 )
-from serving.translation import Translation
+from serving.stream_schemas import DetectedEventBody, DoneBody, SentenceBody, WarningsBody
+from serving.translation import Piece, Translation, join
 from serving.translator import Translator
 from serving.word_details import words_of
 
@@ -24,12 +27,41 @@ _DIGITS = 4  # of a probability
 def translate_response(answers: Sequence[Answer], request: TranslateRequest) -> TranslateResponse:
     """One translation for each text, with as much detail as the request asked for."""
     found = [answer.translation for answer in answers]
-    models = dict.fromkeys(answer.model for answer in answers if answer.model)
     return TranslateResponse(
         translations=[_translation_body(answer, request) for answer in answers],
-        model=", ".join(models),
+        model=_named([answer.model for answer in answers]),
         usage=usage(request.text, found),
     )
+
+
+def sentence_body(item: int, number: int, piece: Piece, request: TranslateRequest) -> SentenceBody:
+    """One piece of a translation, with as much detail as the request asked for."""
+    alone = join([replace(piece, before="", after="")])
+    return SentenceBody(
+        item=item,
+        sentence=number,
+        before=piece.before,
+        text=piece.text,
+        after=piece.after,
+        **_details(alone, request),
+    )
+
+
+def detected_event(item: int, found: Detection) -> DetectedEventBody:
+    """The language of one text."""
+    return DetectedEventBody(item=item, **_detected(found).model_dump())
+
+
+def warnings_body(item: int, warnings: Sequence[str]) -> WarningsBody:
+    """What is doubtful about one text's translation."""
+    return WarningsBody(item=item, warnings=list(warnings))
+
+
+def done_body(
+    models: Sequence[str | None], found: Sequence[Translation], request: TranslateRequest
+) -> DoneBody:
+    """What a stream ends with: by which models, and what it cost."""
+    return DoneBody(model=_named(models), usage=usage(request.text, found))
 
 
 def model_body(translator: Translator) -> ModelBody:
@@ -51,18 +83,29 @@ def model_body(translator: Translator) -> ModelBody:
     )
 
 
+def _named(models: Sequence[str | None]) -> str:
+    return ", ".join(dict.fromkeys(model for model in models if model))
+
+
 def _translation_body(answer: Answer, request: TranslateRequest) -> TranslationBody:
     translation = answer.translation
-    best, *_ = translation.candidates
     return TranslationBody(
         text=translation.text,
-        score=best.score if request.return_scores else None,
-        candidates=_candidates(translation, request) if _asks_for_several(request) else None,
-        alignments=_alignments(translation) if request.return_alignments else None,
-        words=_words(translation, 0) if request.return_words else None,
         warnings=list(translation.warnings) or None,
         detected=_detected(answer.spoken) if request.source == AUTO else None,
+        **_details(translation, request),
     )
+
+
+def _details(translation: Translation, request: TranslateRequest) -> dict[str, Any]:
+    """What is only answered where it is asked for."""
+    best, *_ = translation.candidates
+    return {
+        "score": best.score if request.return_scores else None,
+        "candidates": _candidates(translation, request) if _asks_for_several(request) else None,
+        "alignments": _alignments(translation) if request.return_alignments else None,
+        "words": _words(translation, 0) if request.return_words else None,
+    }
 
 
 def _detected(found: Detection) -> DetectedBody:

@@ -1,9 +1,9 @@
 """The HTTP routes. One application, run by uvicorn as it is and by Ray Serve inside a replica."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,10 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
-from mt.search_options import SearchOptions
-from serving import answers, dialects, dispatch, document_routes, http_errors, metrics, page
+from serving import answers, dialects, document_routes, http_errors, metrics, page, translate_routes
 from serving.dialects.dialect import Dialect, OpenToBrowsers
-from serving.dispatch import Order, service_of
+from serving.dispatch import service_of
 from serving.document_routes import DocumentParameters
 from serving.gate import admit
 from serving.http_errors import ErrorWriter
@@ -26,19 +25,15 @@ from serving.schemas import (
     ModelList,
     Problem,
     Status,
-    TranslateRequest,
-    TranslateResponse,
     problem_responses,
 )
 from serving.service import Service
 from serving.settings import ServeSettings
-from serving.text_options import TextOptions
+from serving.stream_schemas import EVENT_BODIES
 
 DESCRIPTION = (
     "Machine translation. Errors are RFC 9457 problem bodies and never repeat what was sent."
 )
-SEARCH_FIELDS = TranslateRequest.model_fields.keys() & SearchOptions.model_fields.keys()
-TEXT_FIELDS = TranslateRequest.model_fields.keys() & TextOptions.model_fields.keys()
 router = APIRouter()
 
 
@@ -64,6 +59,7 @@ def create_app(
     spoken = dialects.chosen(settings.dialects)
     for one in (
         router,
+        translate_routes.router,
         document_routes.router,
         *([page.router] if settings.page else []),
         *(dialect.router for dialect in spoken),
@@ -87,7 +83,7 @@ def create_app(
 def _describe_bodies(app: FastAPI, spoken: Sequence[Dialect]) -> None:
     """Put into the OpenAPI document what no route takes or returns by itself."""
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
-        (Problem, "serialization"),
+        *((body, "serialization") for body in (Problem, *EVENT_BODIES)),
         (DocumentParameters, "validation"),
         *((body, "validation") for dialect in spoken for body in dialect.parameters),
     ]
@@ -100,34 +96,7 @@ def _facts(request: Request) -> Facts:
     return facts
 
 
-def _require_json(request: Request) -> None:
-    """Refuse other content types by name, rather than as a body of the wrong shape."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise HTTPException(415, "send JSON, with Content-Type: application/json")
-
-
 ServiceOf = Annotated[Service, Depends(service_of)]
-
-
-@router.post(
-    "/v1/translate",
-    response_model=TranslateResponse,
-    response_model_exclude_none=True,
-    dependencies=[Depends(_require_json)],
-    responses=problem_responses(400, 404, 408, 413, 415, 422, 429, 500, 503, 504),
-)
-async def translate(body: TranslateRequest, request: Request) -> TranslateResponse:
-    """Translate one text or several; the answers come in the order of the texts."""
-    order = Order(
-        texts=body.text,
-        source=body.source,
-        target=body.target,
-        model=body.model,
-        asked=_asked(body),
-        text_options=TextOptions.model_validate(_given(body, TEXT_FIELDS)),
-    )
-    return answers.translate_response(await dispatch.translate(request, order), body)
 
 
 @router.get("/v1/models", response_model=ModelList, responses=problem_responses(503))
@@ -159,15 +128,6 @@ async def prometheus(service: ServiceOf) -> Response:
 def _writer_at(path: str, dialects: Sequence[Dialect]) -> ErrorWriter:
     """Who writes the errors of an address: its dialect, or we."""
     return next((one.write_error for one in dialects if one.owns(path)), http_errors.problem)
-
-
-def _asked(body: TranslateRequest) -> dict[str, Any]:
-    """The search options that a request names."""
-    return {**_given(body, SEARCH_FIELDS), "attention": body.return_alignments or body.return_words}
-
-
-def _given(body: TranslateRequest, names: Set[str]) -> dict[str, Any]:
-    return body.model_dump(include=set(names), exclude_none=True)
 
 
 def _max_bytes_at(path: str, dialects: Sequence[Dialect], settings: ServeSettings) -> int:

@@ -6,12 +6,14 @@ watches whether the client is still there, and counts what was translated.
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from mt.bundle import Manifest
 from mt.search_options import SearchOptions
 from serving.detection import Detection
 from serving.middleware import Facts
@@ -21,7 +23,7 @@ from serving.service import Service
 from serving.settings import ServeSettings
 from serving.text_checks import check_texts, has_words, search_options
 from serving.text_options import PLAIN, TextOptions
-from serving.translation import Candidate, Translation
+from serving.translation import Candidate, Piece, Translation, join
 from serving.translator import Translator
 
 AUTO = "auto"
@@ -62,11 +64,29 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class AnswerStream:
+    """One text's translation as it grows; otherwise as `Answer`."""
+
+    pieces: AsyncGenerator[Piece]
+    spoken: Detection
+    model: str | None = None
+
+
+@dataclass(frozen=True)
 class _Group:
     """The texts of one order, by their places, that go to one translator."""
 
     translator: Translator
     places: list[int]
+
+
+@dataclass(frozen=True)
+class _Routed:
+    """An order with everything decided: the languages, who translates what, and how."""
+
+    spoken: Sequence[Detection]
+    groups: Sequence[_Group]
+    options: SearchOptions
 
 
 def service_of(request: Request) -> Service:
@@ -93,19 +113,84 @@ async def answer(service: Service, models: Models, order: Order, facts: Facts) -
     Raises:
         MTError: as `Translator.translate_async`, and UnknownModelError.
     """
+    routed = await _route(service, models, order, facts)
+    async with service.access.charging(facts.caller, sum(map(len, order.texts))):
+        translated = await _all(
+            [_translate(service, group, order, routed.options) for group in routed.groups]
+        )
+    answers = [Answer(unchanged(order.texts[i]), one) for i, one in enumerate(routed.spoken)]
+    for group, translations in zip(routed.groups, translated, strict=True):
+        for place, translation in zip(group.places, translations, strict=True):
+            name = group.translator.manifest.name
+            answers[place] = Answer(translation, routed.spoken[place], name)
+    return answers
+
+
+@asynccontextmanager
+async def stream(
+    service: Service, models: Models, order: Order, facts: Facts
+) -> AsyncIterator[list[AnswerStream]]:
+    """As `answer`, each in pieces as they are finished; leaving stops what is under way.
+
+    Raises:
+        MTError: on entering, as `answer`; of a sentence that fails, when its turn comes.
+    """
+    routed = await _route(service, models, order, facts)
+    answers = [
+        AnswerStream(_kept(order.texts[i]), spoken) for i, spoken in enumerate(routed.spoken)
+    ]
+    characters = sum(map(len, order.texts))
+    async with AsyncExitStack() as stack:
+        async with service.access.charging(facts.caller, characters):  # once it began, it is paid
+            for group in routed.groups:
+                streams = await stack.enter_async_context(
+                    _streams(service, group, order, routed.options)
+                )
+                for place, pieces in zip(group.places, streams, strict=True):
+                    name = group.translator.manifest.name
+                    answers[place] = AnswerStream(pieces, routed.spoken[place], name)
+        for one in answers:
+            stack.push_async_callback(one.pieces.aclose)
+        yield answers
+
+
+@asynccontextmanager
+async def _streams(
+    service: Service, group: _Group, order: Order, options: SearchOptions
+) -> AsyncIterator[list[AsyncGenerator[Piece]]]:
+    texts = [order.texts[place] for place in group.places]
+    deadline_s = service.settings.limits.deadline_s
+    async with group.translator.translate_stream(
+        texts, options, deadline_s, order.text_options
+    ) as streams:
+        yield [
+            _counted(service, group.translator.manifest, text, pieces)
+            for text, pieces in zip(texts, streams, strict=True)
+        ]
+
+
+async def _route(service: Service, models: Models, order: Order, facts: Facts) -> _Routed:
     spoken = await _languages(service, models, order)
     groups = _groups(models, order, spoken)
     _note(facts, groups)
     check_texts(order.texts, service.settings.limits)
-    options = requested_options(order.asked, service.settings)
-    async with service.access.charging(facts.caller, sum(map(len, order.texts))):
-        translated = await _all([_translate(service, group, order, options) for group in groups])
-    answers = [Answer(unchanged(order.texts[i]), one) for i, one in enumerate(spoken)]
-    for group, translations in zip(groups, translated, strict=True):
-        for place, translation in zip(group.places, translations, strict=True):
-            name = group.translator.manifest.name
-            answers[place] = Answer(translation, spoken[place], name)
-    return answers
+    return _Routed(spoken, groups, requested_options(order.asked, service.settings))
+
+
+async def _kept(text: str) -> AsyncGenerator[Piece]:
+    """The one piece of a text that comes back as it is."""
+    yield Piece("", (Candidate(text, 0.0),), "")
+
+
+async def _counted(
+    service: Service, manifest: Manifest, text: str, pieces: AsyncIterator[Piece]
+) -> AsyncGenerator[Piece]:
+    """The pieces, which are counted when the last one is given."""
+    given: list[Piece] = []
+    async for piece in pieces:
+        given.append(piece)
+        yield piece
+    service.metrics.translated(manifest.name, pair(manifest), usage([text], [join(given)]))
 
 
 def requested_options(asked: Mapping[str, Any], settings: ServeSettings) -> SearchOptions:

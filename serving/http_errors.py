@@ -69,8 +69,18 @@ HTTP_DETAILS = {  # what the framework says, and what helps
 
 def problem(failure: Failure) -> JSONResponse:
     """One problem response."""
+    return JSONResponse(
+        problem_body(failure).model_dump(mode="json", exclude_none=True),
+        failure.kind.status,
+        headers=failure.headers,
+        media_type=PROBLEM_JSON,
+    )
+
+
+def problem_body(failure: Failure) -> Problem:
+    """The body of a problem response, or of an event in a response that has begun."""
     kind = failure.kind
-    body = Problem(
+    return Problem(
         type=f"urn:seq2serve:problem:{kind.slug}",
         title=kind.title,
         status=kind.status,
@@ -79,18 +89,23 @@ def problem(failure: Failure) -> JSONResponse:
         request_id=failure.request_id,
         errors=list(failure.field_errors) if failure.field_errors else None,
     )
-    return JSONResponse(
-        body.model_dump(mode="json", exclude_none=True),
-        kind.status,
-        headers=failure.headers,
-        media_type=PROBLEM_JSON,
-    )
+
+
+def failure_of(error: errors.MTError, request_id: str) -> Failure:
+    """What one of our own errors means here; anything not in the table is our fault."""
+    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+    return Failure(kind, str(error), request_id, headers=_advice(error, kind))
+
+
+def bug(request_id: str) -> Failure:
+    """What nobody foresaw; the log has the place under the same request id."""
+    detail = "an unexpected failure; send it again, or report it with this request id"
+    return Failure(INTERNAL, detail, request_id)
 
 
 def from_mt_error(error: errors.MTError, request_id: str, write: ErrorWriter = problem) -> Response:
-    """An answer to one of our own errors; anything not in the table is our fault."""
-    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
-    return write(Failure(kind, str(error), request_id, headers=_advice(error, kind)))
+    """An answer to one of our own errors."""
+    return write(failure_of(error, request_id))
 
 
 def from_http_error(
@@ -118,9 +133,8 @@ def from_validation_error(
 
 
 def from_bug(request_id: str, write: ErrorWriter = problem) -> Response:
-    """An answer to what nobody foresaw; the log has the place under the same request id."""
-    detail = "an unexpected failure; send it again, or report it with this request id"
-    return write(Failure(INTERNAL, detail, request_id))
+    """An answer to what nobody foresaw."""
+    return write(bug(request_id))
 
 
 def _advice(error: errors.MTError, kind: Kind) -> dict[str, str] | None:

@@ -143,6 +143,9 @@ class ServeSettings(Strict):
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     page: bool = Field(True, description="a page for people at /")
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
+    heartbeat_s: float = Field(
+        10.0, gt=0, description="seconds of silence in a stream until it gets a sign of life"
+    )
     drain_timeout_s: float = Field(
         35.0, gt=0, description="seconds that stopping waits for answers under way"
     )

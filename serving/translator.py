@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -152,14 +152,14 @@ class Translator:
         options: SearchOptions = _DEFAULT_SEARCH,
         deadline_s: float | None = None,
         text_options: TextOptions = PLAIN,
-    ) -> AsyncIterator[AsyncIterator[tuple[int, Piece]]]:
-        """As `translate_async`, piece by piece as they are finished, in the order of the texts.
+    ) -> AsyncIterator[list[AsyncIterator[Piece]]]:
+        """As `translate_async`, in pieces: those of each text, in order, as they are finished.
 
-        Each comes with the index of its text; joined, they are what `translate_async` gives.
-        Refusals are raised on entering; leaving frees the rows of what is not finished.
+        Joined, they are what `translate_async` gives. Refusals are raised on entering; leaving
+        frees the rows of what is not finished.
 
         Raises:
-            MTError: as `translate_async`; where a sentence fails, after the pieces before it.
+            MTError: as `translate_async`; of a sentence that fails, when its turn comes.
         """
         wishes = Wishes(options, text_options.guards, self._deadline(deadline_s))
         quick = _is_quick(texts)
@@ -167,9 +167,11 @@ class Translator:
         first = first_tries((part for one in plans for part in one.translated), options)
         async with (
             self._search.decoding(first, wishes, in_order=True) as tasks,
-            aclosing(self._pieces(plans, tasks, quick)) as pieces,
+            AsyncExitStack() as stack,
         ):
-            yield pieces
+            remaining = iter(tasks)
+            streams = [self._pieces(plan, remaining, quick) for plan in plans]
+            yield [await stack.enter_async_context(aclosing(one)) for one in streams]
 
     def close(self) -> None:
         """Stop the engine; what has not finished fails with UnavailableError. Safe to repeat."""
@@ -211,14 +213,20 @@ class Translator:
             raise InputError("the model knows none of its characters")
         return plan
 
-    async def _pieces(
-        self, plans: Sequence[Plan], tasks: Sequence[asyncio.Task[Decoded]], quick: bool
-    ) -> AsyncGenerator[tuple[int, Piece]]:
-        remaining = iter(tasks)
-        for index, plan in enumerate(plans):
-            for planned in self._planned(plan):
-                tries = [await task for task in islice(remaining, len(planned.translated))]
-                yield index, await _run(quick, self._piece, planned, tries)
+    def _pieces(
+        self, plan: Plan, remaining: Iterator[asyncio.Task[Decoded]], quick: bool
+    ) -> AsyncGenerator[Piece]:
+        planned = self._planned(plan)
+        return self._finished(
+            [(one, list(islice(remaining, len(one.translated)))) for one in planned], quick
+        )
+
+    async def _finished(
+        self, planned: Iterable[tuple[Planned, Sequence[asyncio.Task[Decoded]]]], quick: bool
+    ) -> AsyncGenerator[Piece]:
+        for one, tasks in planned:
+            tries = [await task for task in tasks]
+            yield await _run(quick, self._piece, one, tries)
 
     def _compose(self, plans: Sequence[Plan], tries: Sequence[Decoded]) -> list[Translation]:
         remaining = iter(tries)
