@@ -6,7 +6,7 @@ Under Ray Serve each replica counts for itself, and a scrape through the proxy m
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from serving.models import Models
@@ -35,6 +35,33 @@ class EngineGauges:
         yield waiting
 
 
+class CacheCounters:
+    """What the caches of the models saved."""
+
+    def __init__(self, models: Callable[[], Models | None]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
+        """Sentences that were not searched, and those that were, of each model with a cache."""
+        hits = CounterMetricFamily(
+            "mt_cache_hits", "Sentences answered without a search", labels=["model", "kind"]
+        )
+        misses = CounterMetricFamily("mt_cache_misses", "Sentences searched", labels=["model"])
+        size = GaugeMetricFamily("mt_cache_bytes", "Answers kept, estimated", labels=["model"])
+        models = self._models()
+        for translator in models.translators if models else ():
+            if translator.cache is None:
+                continue
+            name, stats = translator.manifest.name, translator.cache.stats()
+            hits.add_metric([name, "finished"], stats.finished_hits)
+            hits.add_metric([name, "in_flight"], stats.in_flight_hits)
+            misses.add_metric([name], stats.misses)
+            size.add_metric([name], stats.kept_bytes)
+        yield hits
+        yield misses
+        yield size
+
+
 class Metrics:
     """One registry; two apps in one process do not share it."""
 
@@ -56,6 +83,7 @@ class Metrics:
         self.source_chars = self._counter("mt_source_chars", "Characters translated")
         self.output_tokens = self._counter("mt_output_tokens", "Subwords written")
         self.registry.register(EngineGauges(models))
+        self.registry.register(CacheCounters(models))
         ProcessCollector(registry=self.registry)
 
     def observe(self, model: str, pair: str, route: str, status: int, seconds: float) -> None:

@@ -38,7 +38,9 @@ class Models:
         try:
             _for_each_bundle(
                 settings,
-                lambda path, engine: opened.append(Translator.open(path, engine, settings.limits)),
+                lambda path, engine: opened.append(
+                    Translator.open(path, engine, settings.limits, settings.cache_mib * 2**20)
+                ),
             )
             return cls(opened)
         except MTError:

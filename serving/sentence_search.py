@@ -13,6 +13,7 @@ from mt.errors import InputError, MTError
 from mt.tokenizer import Tokenizer
 from serving.engine import Engine
 from serving.guards import Decoded, Try, improved, judge, second_try
+from serving.sentence_cache import SentenceCache
 from serving.text_plan import Planner
 from serving.waiting_line import expired
 
@@ -31,7 +32,9 @@ class Wishes:
 class SentenceSearch:
     """The searches of one translator. Where a second try fails, the first one stands."""
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, planner: Planner) -> None:
+    def __init__(
+        self, engine: Engine | SentenceCache, tokenizer: Tokenizer, planner: Planner
+    ) -> None:
         self._engine = engine
         self._tokenizer = tokenizer
         self._planner = planner

@@ -134,6 +134,12 @@ class ServeSettings(Strict):
     dialects: tuple[DialectName, ...] = Field(
         ("libretranslate", "deepl"), description="other services whose clients are answered too"
     )
+    cache_mib: int = Field(
+        32,
+        ge=0,
+        description="memory each model may fill with finished sentences, so that none is searched "
+        "twice, nor at the same time; 0: every text is searched anew",
+    )
     data_dir: str | None = Field(
         None,
         description="folder on a local disk for what outlives the server: keys, usage, memory. "

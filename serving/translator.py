@@ -26,6 +26,7 @@ from serving.markup import (
     plan_markup,
     planned_blocks,
 )
+from serving.sentence_cache import SentenceCache
 from serving.sentence_search import SentenceSearch, Wishes
 from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text_checks import check_options, check_texts
@@ -53,6 +54,7 @@ class Translator:
         stepper: Stepper,
         settings: EngineSettings = _DEFAULT_ENGINE,
         limits: Limits = OFFLINE,
+        cache_bytes: int = 0,
     ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.limits = limits
@@ -61,7 +63,8 @@ class Translator:
         self.engine = Engine(
             stepper, settings, bundle.manifest.max_target_tokens, bundle.manifest.name
         )
-        self._search = SentenceSearch(self.engine, bundle.tokenizer, self._planner)
+        self.cache = SentenceCache(self.engine, cache_bytes) if cache_bytes else None
+        self._search = SentenceSearch(self.cache or self.engine, bundle.tokenizer, self._planner)
 
     @classmethod
     def open(
@@ -69,10 +72,12 @@ class Translator:
         folder: Path | str,
         settings: EngineSettings = _DEFAULT_ENGINE,
         limits: Limits = OFFLINE,
+        cache_bytes: int = 0,
     ) -> "Translator":
         """Open a bundle, load its graphs and translate one token, so that the first text is quick.
 
         Without `limits` texts may be of any length and number, and answers may take any time.
+        `cache_bytes`: see `SentenceCache`; 0 is none.
 
         Raises:
             BundleError: the folder is no whole bundle, or has no such precision.
@@ -81,7 +86,7 @@ class Translator:
         """
         bundle = bundles.open(Path(folder))
         stepper = runtime("onnx")(bundle, settings.precision, settings.threads)
-        translator = cls(bundle, stepper, settings, limits)
+        translator = cls(bundle, stepper, settings, limits, cache_bytes)
         try:
             translator.engine.submit([UNK_ID, EOS_ID], SearchOptions(max_length=1)).result()
         except BaseException:
