@@ -21,9 +21,12 @@ forgotten.
 * in   `live` (rows) int64: cells with a hypothesis; only these reach the output projection
 * in   `k` (1) int64
 * in   `with_attention` (1) bool, where computing weights costs extra
+* in   `wanted_ids` (rows, n) int64: ids to tell the log-probabilities of, however improbable; older
+  graphs lack it, and must be asked for all ids instead
 * in   `memory.*` (sentences, ..., src_len, ...), `state.*`
 * out  `top_ids` (rows, k) int64, `top_log_probs` (rows, k) float32: best first, normalised over
   what the model may emit (pad, unknown and bos never)
+* out  `wanted_log_probs` (rows, n) float32, where `wanted_ids` is read
 * out  `attention` (rows, src_len) float32, absent where a model has none
 * out  `next.*`: the new value of every `state.*`
 
@@ -52,17 +55,19 @@ POSITIONS = "positions"
 LIVE = "live"
 K = "k"
 WITH_ATTENTION = "with_attention"
+WANTED_IDS = "wanted_ids"
 CACHE_PLACES = "cache_places"
 CACHE_BIAS = "cache_bias"
 CACHE_POSITIONS = "cache_positions"
 PARENTS = "parents"
 STEP_INPUTS = (  # beside memory and state
-    *(LAST_IDS, POSITIONS, LIVE, K, WITH_ATTENTION),
+    *(LAST_IDS, POSITIONS, LIVE, K, WITH_ATTENTION, WANTED_IDS),
     *(CACHE_PLACES, CACHE_BIAS, CACHE_POSITIONS, PARENTS),
 )
 
 TOP_IDS = "top_ids"
 TOP_LOG_PROBS = "top_log_probs"
+WANTED_LOG_PROBS = "wanted_log_probs"
 ATTENTION = "attention"
 
 MEMORY = "memory."

@@ -58,9 +58,11 @@ class Lane:
         )
         feeds[names.PARENTS] = grid.spread(self._origins(rows))
         feeds[names.K] = np.array([k])
+        wanted = np.empty((len(rows.slots), 0), np.int64) if rows.wanted is None else rows.wanted
+        feeds[names.WANTED_IDS] = wanted
         feeds[names.WITH_ATTENTION] = np.array([with_attention])
         following = self._states.following(grid.n_cells)
-        found = self._room(len(rows.slots), k, with_attention)
+        found = self._room(wanted, k, with_attention)
         kept = (self._memory.tensors, self._states.tensors, self._caches.tensors)
         self._step.run_into(feeds, kept, (found, following, self._caches.outputs))
         self._states.replace(following)
@@ -68,7 +70,12 @@ class Lane:
         attention = found.get(names.ATTENTION)
         if attention is not None:
             attention = attention[:, : self._memory.longest].copy()
-        return StepOutput(found[names.TOP_IDS].copy(), found[names.TOP_LOG_PROBS].copy(), attention)
+        return StepOutput(
+            found[names.TOP_IDS].copy(),
+            found[names.TOP_LOG_PROBS].copy(),
+            attention,
+            found[names.WANTED_LOG_PROBS].copy() if names.WANTED_LOG_PROBS in found else None,
+        )
 
     def retire(self, slots: Sequence[Slot]) -> None:
         """Free sentences, as far as they are in this lane."""
@@ -101,9 +108,12 @@ class Lane:
         origins[fresh] = self._states.begin([self._starts[s] for s in rows.slots[fresh].tolist()])
         return origins
 
-    def _room(self, n_rows: int, k: int, with_attention: bool) -> dict[str, Array]:
+    def _room(self, wanted: Ids, k: int, with_attention: bool) -> dict[str, Array]:
         """Arrays for what a step finds, the last step's where they fit."""
+        n_rows = len(wanted)
         shapes = {names.TOP_IDS: (n_rows, k), names.TOP_LOG_PROBS: (n_rows, k)}
+        if names.WANTED_LOG_PROBS in self._step.outputs:
+            shapes[names.WANTED_LOG_PROBS] = wanted.shape
         if with_attention and names.ATTENTION in self._step.outputs:
             shapes[names.ATTENTION] = n_rows, self._memory.tensors[names.SRC_MASK].shape[1]
         if {name: array.shape for name, array in self._found.items()} != shapes:

@@ -45,6 +45,7 @@ class OnnxStepper:
         """Take two graphs of our signature; see `open_stepper`."""
         self._encoder, self._vocab_size = encoder, vocab_size
         self._lanes = [Lane(encoder.outputs, step, least_width=width) for width in (1, 2)]
+        self._looks_up = names.WANTED_IDS in step.inputs
         self._lane_of: dict[Slot, int] = {}
         self._ranks = np.zeros(0, np.int64)  # of the last step's rows among those of their lane
         self._next_slot = 0
@@ -89,10 +90,17 @@ class OnnxStepper:
         for number in sorted(set(lanes.tolist())):
             here = (lanes == number).nonzero()[0]
             self._ranks[here] = np.arange(len(here))
-            own = Rows(rows.slots[here], parents[here], rows.last_ids[here])
+            wanted = None if rows.wanted is None else rows.wanted[here]
+            own = Rows(rows.slots[here], parents[here], rows.last_ids[here], wanted)
             lane = self._lanes[number]
-            outputs.append((here, lane.step(own, min(k, self._vocab_size), with_attention)))
+            outputs.append((here, self._step(lane, own, min(k, self._vocab_size), with_attention)))
         return outputs[0][1] if len(outputs) == 1 else _together(outputs)
+
+    def _step(self, lane: Lane, rows: Rows, k: int, with_attention: bool) -> StepOutput:
+        """One lane's step; a graph that looks no ids up is asked for all of them."""
+        if rows.wanted is None or self._looks_up:
+            return lane.step(rows, k, with_attention)
+        return _look_up(lane.step(rows, self._vocab_size, with_attention), k, rows.wanted)
 
     def _lanes_of(self, slots: Ids) -> Ids:
         """The lane of each row; a slot that is not running is in the first, which will say so."""
@@ -125,11 +133,21 @@ def _together(outputs: Sequence[tuple[Ids, StepOutput]]) -> StepOutput:
     order = np.argsort(np.concatenate([rows for rows, _ in outputs]))
     found = [output for _, output in outputs]
     attentions = [output.attention for output in found if output.attention is not None]
+    wanted = [output.wanted for output in found if output.wanted is not None]
     return StepOutput(
         np.concatenate([output.ids for output in found])[order],
         np.concatenate([output.log_probs for output in found])[order],
         _padded(attentions)[order] if attentions else None,
+        np.concatenate(wanted)[order] if wanted else None,
     )
+
+
+def _look_up(every: StepOutput, k: int, wanted: Ids) -> StepOutput:
+    """The k best and the wanted, of all ids that there are."""
+    by_id = np.empty_like(every.log_probs)
+    np.put_along_axis(by_id, every.ids, every.log_probs, axis=1)
+    told = np.take_along_axis(by_id, wanted, axis=1)
+    return StepOutput(every.ids[:, :k], every.log_probs[:, :k], every.attention, told)
 
 
 def _padded(attentions: Sequence[Attention]) -> Attention:

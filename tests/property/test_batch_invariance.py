@@ -21,6 +21,8 @@ CHOICES = [
     SearchOptions(beam_size=2, max_length=30, n_best=2),
     SearchOptions(beam_size=5, max_length=40, min_length=20),
     SearchOptions(samples=3, top_k=20, max_length=20),
+    SearchOptions(terms=((7, 8), (9,), (9,)), max_length=20),
+    SearchOptions(terms=((5, 6, 7),), term_bias=3.0, beam_size=3, max_length=20),
 ]
 Answers = dict[tuple[int, int], list[Hypothesis]]
 

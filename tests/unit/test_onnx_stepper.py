@@ -194,6 +194,7 @@ def test_the_graphs_are_named_as_the_signature_says(bundle: Bundle) -> None:
     step = onnx.load(bundle.folder / STEP).graph
     assert {value.name for value in step.input} == {
         *(names.LAST_IDS, names.POSITIONS, names.LIVE, names.K, names.WITH_ATTENTION),
+        names.WANTED_IDS,
         *(names.CACHE_PLACES, names.CACHE_BIAS),
         *(names.SRC_MASK, "memory.keys.0", "memory.values.0"),
         *("state.keys.0", "state.values.0"),
@@ -224,3 +225,35 @@ def test_greedy_sentences_and_wider_ones_are_stepped_apart(stepper: OnnxStepper)
         length = one.attention.shape[1]
         np.testing.assert_allclose(found.attention[i, :length], one.attention[0], atol=1e-6)
         assert not found.attention[i, length:].any()
+
+
+def test_wanted_ids_are_looked_up_by_graphs_that_can_and_by_those_that_cannot(
+    bundle: Bundle,
+) -> None:
+    def forget(model: ModelProto) -> None:
+        """As graphs were that knew of no wanted ids."""
+        graph = model.graph
+        for values, name in (
+            (graph.input, names.WANTED_IDS),
+            (graph.output, names.WANTED_LOG_PROBS),
+        ):
+            values.remove(next(value for value in values if value.name == name))
+        graph.node.remove(next(n for n in graph.node if n.op_type == "GatherElements"))
+
+    wanted = np.array([[5, 9], [0, 7], [EOS_ID, 5]])
+    found = []
+    for one in (bundle, edited(bundle, STEP, forget)):
+        stepper = open_stepper(one)
+        slots = stepper.admit([[5, 6, EOS_ID], [7, EOS_ID], [8, 9, EOS_ID]], [4, 1, 4])
+        rows = first_rows(slots)
+        rows = Rows(rows.slots, rows.parents, rows.last_ids, wanted)
+        found.append(stepper.step(rows, 3))
+        every = open_stepper(one)
+        again = first_rows(every.admit([[5, 6, EOS_ID], [7, EOS_ID], [8, 9, EOS_ID]], [4, 1, 4]))
+        output = every.step(again, VOCAB_SIZE)
+        for row, asked in enumerate(wanted.tolist()):
+            by_id = dict(zip(output.ids[row], output.log_probs[row], strict=True))
+            assert found[-1].wanted is not None
+            assert found[-1].wanted[row].tolist() == [by_id[i] for i in asked]
+    for old, new in zip(found[0].ids, found[1].ids, strict=True):
+        assert old.tolist() == new.tolist()

@@ -22,6 +22,7 @@ _STEP_INPUTS: dict[str, tuple[npt.DTypeLike, Axes]] = {
     names.LIVE: (np.int64, ["rows"]),
     names.K: (np.int64, [1]),
     names.WITH_ATTENTION: (np.bool_, [1]),
+    names.WANTED_IDS: (np.int64, ["rows", "wanted"]),
     names.SRC_MASK: (np.bool_, ["sentences", names.SRC_LEN]),
 }
 
@@ -72,7 +73,7 @@ def source(graph: GraphBuilder) -> tuple[str, str]:
 def choose_best(
     graph: GraphBuilder, hidden: str, live: str, layer: nn.Linear, never_emitted: Sequence[int]
 ) -> None:
-    """Project the live cells of hidden (cells, d) and hand out the k best ids of each.
+    """Project the live cells of hidden (cells, d); hand out the k best ids of each, and the wanted.
 
     The search must never see pad, unknown or bos, so their logits are -inf before the softmax.
     """
@@ -84,3 +85,6 @@ def choose_best(
     graph.ops("TopK", log_probs, step_input(graph, names.K), names=best)
     graph.output(names.TOP_IDS, np.int64, ["rows", "k"])
     graph.output(names.TOP_LOG_PROBS, np.float32, ["rows", "k"])
+    wanted = step_input(graph, names.WANTED_IDS)
+    graph.op("GatherElements", log_probs, wanted, axis=1, name=names.WANTED_LOG_PROBS)
+    graph.output(names.WANTED_LOG_PROBS, np.float32, ["rows", "wanted"])
