@@ -7,6 +7,7 @@
   - BundleError           an exported model folder: export again
   - InputError            text that cannot be translated: HTTP 422
   - UnknownModelError     no such language pair or model: HTTP 404
+  - UnknownGlossaryError  the caller has no such glossary: HTTP 404
   - KeyRequiredError      no API key where one is needed: HTTP 401
   - KeyRefusedError       an API key that is not accepted: HTTP 401
   - ForbiddenError        an API key without the right to do that: HTTP 403
@@ -47,6 +48,10 @@ class InputError(MTError):
 
 class UnknownModelError(MTError):
     """No loaded model has that name or language pair."""
+
+
+class UnknownGlossaryError(MTError):
+    """The caller has no glossary of that id, or it has no dictionary for those languages."""
 
 
 class KeyRequiredError(MTError):

@@ -46,6 +46,7 @@ ErrorWriter = Callable[[Failure], Response]
 KINDS: Mapping[type[errors.MTError], Kind] = {
     errors.InputError: Kind(422, "input", "The text cannot be translated"),
     errors.UnknownModelError: Kind(404, "unknown-model", "No such language pair or model"),
+    errors.UnknownGlossaryError: Kind(404, "unknown-glossary", "No such glossary"),
     errors.KeyRequiredError: Kind(401, "key-required", "An API key is needed"),
     errors.KeyRefusedError: Kind(401, "key-refused", "The API key is not accepted"),
     errors.ForbiddenError: Kind(403, "forbidden", "The API key does not open this"),
