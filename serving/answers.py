@@ -9,6 +9,7 @@ from serving.dispatch import AUTO, Answer, usage
 from serving.schemas import (
     CandidateBody,
     DetectedBody,
+    DetectResponse,
     ModelBody,
     SentenceWordsBody,
     TranslateRequest,
@@ -62,6 +63,11 @@ def done_body(
 ) -> DoneBody:
     """What a stream ends with: by which models, and what it cost."""
     return DoneBody(model=_named(models), usage=usage(request.text, found))
+
+
+def detect_response(found: Sequence[Detection]) -> DetectResponse:
+    """One language for each text."""
+    return DetectResponse(detections=[_detected(one) for one in found])
 
 
 def model_body(translator: Translator) -> ModelBody:

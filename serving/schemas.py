@@ -248,6 +248,18 @@ class TranslateResponse(Body):
     usage: Usage
 
 
+class DetectRequest(Body):
+    """Texts whose languages are asked for."""
+
+    text: Texts = Field(description="one text or several")
+
+
+class DetectResponse(Body):
+    """The likeliest language of each text, among those of the models; sure of none: 0."""
+
+    detections: list[DetectedBody]
+
+
 class ModelBody(Body):
     """The facts of one loaded model, from its bundle's manifest."""
 

@@ -1,5 +1,6 @@
 """`/v1/translate`: texts in one piece, or as a stream of finished sentences."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -12,12 +13,20 @@ from mt import log
 from mt.errors import MTError
 from mt.search_options import SearchOptions
 from serving import answers, dispatch, http_errors
+from serving.detection import Detection
 from serving.dispatch import AUTO, AnswerStream, Order, service_of
 from serving.event_stream import Event, EventStream
 from serving.middleware import Facts, where
-from serving.schemas import TranslateRequest, TranslateResponse, problem_responses
+from serving.schemas import (
+    DetectRequest,
+    DetectResponse,
+    TranslateRequest,
+    TranslateResponse,
+    problem_responses,
+)
 from serving.service import Service
 from serving.stream_schemas import EVENTS, EXAMPLE
+from serving.text_checks import check_texts
 from serving.text_options import TextOptions
 from serving.translation import Piece, join
 
@@ -69,6 +78,23 @@ async def translate_stream(
     """
     opening = partial(_opening, service, body, request.state.facts)
     return EventStream(opening, service.settings.heartbeat_s)
+
+
+@router.post(
+    "/v1/detect",
+    dependencies=[Depends(require_json)],
+    responses=problem_responses(400, 408, 413, 415, 422, 429, 503),
+)
+async def detect(body: DetectRequest, service: ServiceOf) -> DetectResponse:
+    """The language of one text or several, in the order of the texts."""
+    check_texts(body.text, service.settings.limits)
+    found = await asyncio.to_thread(lambda: [_likeliest(one, service) for one in body.text])
+    return answers.detect_response(found)
+
+
+def _likeliest(text: str, service: Service) -> Detection:
+    ranked = service.detector.rank(text)
+    return ranked[0] if ranked else Detection(service.detector.languages[0], 0.0)
 
 
 def order_of(body: TranslateRequest) -> Order:

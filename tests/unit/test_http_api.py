@@ -210,7 +210,8 @@ def test_engine_gauges_show_what_runs() -> None:
 def test_openapi_describes_every_route_with_examples(client: AppClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
-    paths = {"/v1/translate", "/v1/translate/stream", "/v1/models", "/livez", "/readyz", "/metrics"}
+    paths = {"/v1/translate", "/v1/translate/stream", "/v1/detect", "/v1/models"}
+    paths |= {"/livez", "/readyz", "/metrics"}
     paths |= {f"/v1/documents{rest}" for rest in ("", "/{document_id}", "/{document_id}/content")}
     tagged = {path for path, one in document["paths"].items() if "tags" in str(one)}
     assert document["paths"].keys() - tagged == paths  # dialects' routes carry their name
