@@ -120,6 +120,17 @@ class KeySettings(Strict):
     )
 
 
+class MemorySettings(Strict):
+    """Translations that people made, kept in `data_dir`."""
+
+    enabled: bool = Field(True, description="false: it is neither asked nor filled")
+    suggestions: bool = Field(
+        False,
+        description="take what visitors suggest; it stands in for no model until "
+        "`seq2serve memory accept`",
+    )
+
+
 class ServeSettings(Strict):
     """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
 
@@ -146,6 +157,7 @@ class ServeSettings(Strict):
         "Unset: there are no keys and there is no memory",
     )
     keys: KeySettings = Field(default_factory=KeySettings)
+    memory: MemorySettings = Field(default_factory=MemorySettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     page: bool = Field(True, description="a page for people at /")
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
@@ -157,9 +169,11 @@ class ServeSettings(Strict):
     )
 
     @model_validator(mode="after")
-    def _keys_have_a_place(self) -> Self:
+    def _data_has_a_place(self) -> Self:
         if self.data_dir is None and self.keys.mode in ("optional", "required"):
             raise ValueError(f"keys.mode: {self.keys.mode} needs data_dir, the folder of the keys")
+        if self.data_dir is None and self.memory.suggestions:
+            raise ValueError("memory.suggestions needs data_dir, the folder of the memory")
         return self
 
     def engine_for(self, bundle: BundleSettings) -> EngineSettings:

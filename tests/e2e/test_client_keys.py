@@ -11,7 +11,7 @@ import deepl.http_client
 import httpx
 import pytest
 from deep_translator import DeeplTranslator, LibreTranslator
-from deep_translator.exceptions import AuthorizationException, TooManyRequests
+from deep_translator.exceptions import AuthorizationException, ServerException
 from libretranslatepy import LibreTranslateAPI
 
 from tests.app_client import REQUEST, SENTENCE
