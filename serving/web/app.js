@@ -30,10 +30,11 @@ const pane = new SourcePane({
   onWord: (span) => cards.forEach((card) => card.lightFrom(span)),
 });
 
-start();
+listen();
+load();
 
-async function start() {
-  listen();
+/** Ask what there is to choose from, and begin. */
+async function load() {
   try {
     const [offered, limits] = await Promise.all([api.models(), api.facts()]);
     facts = limits;
@@ -65,8 +66,8 @@ function listen() {
     event.preventDefault();
     api.key.set(byId("key").value.trim());
     byId("key-form").hidden = true;
-    if (languages) translateAll();
-    else start();
+    if (languages) choosePair();
+    else load();
   });
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
@@ -107,6 +108,8 @@ function offerModels(card) {
   const names = languages.ofPair.map((one) => one.name);
   const any = languages.source.value === AUTO && names.length > 1;
   fill(card.select, any ? ["", ...names] : names, (name) => name || "Whichever fits");
+  if (any && !card.any) card.select.value = ""; // a model reads one language only
+  card.any = any;
   showFacts(card);
 }
 
@@ -233,8 +236,10 @@ function showRequest() {
   if (!languages || !cards.length) return;
   const body = requestOf(cards[0]);
   if (!body.text) body.text = "Hello.";
-  byId("curl").textContent = curl(ADDRESS, body);
-  byId("python").textContent = python(ADDRESS, body);
+  const headers = { "Content-Type": "application/json" };
+  if (api.key.get()) headers.Authorization = "Bearer YOUR-KEY";
+  byId("curl").textContent = curl(ADDRESS, headers, body);
+  byId("python").textContent = python(ADDRESS, headers, body);
 }
 
 function sendFiles(files) {

@@ -208,7 +208,9 @@ export class ResultCard {
     candidates.forEach(({ text }, number) => {
       if (texts.has(text)) return;
       texts.add(text);
-      const button = element("button", { type: "button", className: "other" }, text);
+      const button = element(
+        "button", { type: "button", className: "other" }, ...contrasted(text, candidates[shown].text),
+      );
       button.addEventListener("click", () => {
         this.choose(number);
         this.output.focus();
@@ -232,6 +234,14 @@ export class ResultCard {
   say(text) {
     this.find(".about").textContent = text;
   }
+}
+
+/** A text with the words in bold that another one has not. */
+function contrasted(text, other) {
+  const known = new Set(other.split(/\s+/));
+  return text
+    .split(/(\s+)/)
+    .map((word) => (!word.trim() || known.has(word) ? word : element("b", {}, word)));
 }
 
 /** The few largest, with their numbers. */

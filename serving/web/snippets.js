@@ -1,31 +1,22 @@
 // A request as somebody would write it into a shell or a program.
 
 /** The request as one curl command for a POSIX shell. */
-export function curl(address, body) {
-  const json = JSON.stringify(body, null, 2);
+export function curl(address, headers, body) {
   return [
     `curl ${quoted(address)}`,
-    `-H 'Content-Type: application/json'`,
-    `-d ${quoted(json)}`,
+    ...Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
+    `-d ${quoted(JSON.stringify(body, null, 2))}`,
   ].join(" \\\n  ");
 }
 
 /** The request as a Python program that needs nothing but Python. */
-export function python(address, body) {
-  const lines = Object.entries(body).map(
-    ([name, value]) => `    ${JSON.stringify(name)}: ${literal(value)},`,
-  );
+export function python(address, headers, body) {
   return `import json
 from urllib.request import Request, urlopen
 
-body = {
-${lines.join("\n")}
-}
-request = Request(
-    ${JSON.stringify(address)},
-    json.dumps(body).encode(),
-    {"Content-Type": "application/json"},
-)
+body = ${dictionary(body)}
+headers = ${dictionary(headers)}
+request = Request(${JSON.stringify(address)}, json.dumps(body).encode(), headers)
 with urlopen(request) as response:
     for translation in json.load(response)["translations"]:
         print(translation["text"])
@@ -34,5 +25,10 @@ with urlopen(request) as response:
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-const literal = (value) =>
-  typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value);
+/** A Python dictionary of strings. */
+function dictionary(values) {
+  const lines = Object.entries(values).map(
+    ([name, value]) => `    ${JSON.stringify(name)}: ${JSON.stringify(value)},`,
+  );
+  return `{\n${lines.join("\n")}\n}`;
+}
