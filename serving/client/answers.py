@@ -212,7 +212,7 @@ def read(kind: type[Answered], content: bytes, key: str | None = None) -> Answer
 _ADAPTERS: dict[object, TypeAdapter[Any]] = {}  # each takes a millisecond to make
 
 
-def _adapter(kind: object) -> TypeAdapter[Any]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]

@@ -40,7 +40,8 @@ class Clock:
 def run(call: Call, outcomes: Sequence[Reply | Lost], **retries: Any) -> tuple[Reply, list[float]]:
     """The answer, and the seconds waited before each further try; chance is the longest wait."""
     clock, waits = Clock(), []
-    steps = exchange(call, Retries(**{"clock": clock, "chance": lambda: 0.0} | retries))
+    given: Any = {"clock": clock, "chance": lambda: 0.0} | retries
+    steps = exchange(call, Retries(**given))
     remaining, outcome = iter(outcomes), None
     try:
         while True:

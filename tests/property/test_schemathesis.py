@@ -1,0 +1,80 @@
+"""What the OpenAPI document promises holds for whatever fits it, and nothing is ever a 5xx.
+
+Some 200 cases as a rule; `SEQ2SERVE_CASES=2000 pytest tests/property/test_schemathesis.py` tries
+more. Every operation of every dialect gets as many.
+"""
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case
+from schemathesis.checks import CHECKS as ALL_CHECKS
+from schemathesis.checks import load_all_checks
+from schemathesis.schemas import APIOperation
+
+from serving.app import create_app
+from serving.models import Models
+from tests.app_client import AppClient, echo, settings_with
+from tests.fake_bundle import fake_bundle
+
+Operation = APIOperation[Any, Any, Any, Any]
+CASES = int(os.environ.get("SEQ2SERVE_CASES", "200"))
+SETTINGS = {"dialects": ["libretranslate", "deepl", "google", "opus"]}
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    app = create_app(lambda: Models([]), settings_with(**SETTINGS))
+    schema = schemathesis.openapi.from_dict(app.openapi())
+    return {one.ok().label: one.ok() for one in schema.get_all_operations()}
+
+
+load_all_checks()
+NAMES = ("response_schema_conformance", "content_type_conformance", "status_code_conformance")
+CHECKS = ALL_CHECKS.get_by_names(NAMES)
+PARTS = ("method", "url", "headers", "files", "data", "json", "params", "cookies")
+EACH = -(-CASES // len(operations()))
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[AppClient]:
+    german = fake_bundle(name="german", source_language="de")
+    models = Models([echo(fake_bundle()), echo(german)])
+    with AppClient(create_app(lambda: models, settings_with(**SETTINGS))) as opened:
+        yield opened
+
+
+def send(client: AppClient, case: Case) -> httpx.Response:
+    """Send a case as `requests` would write it."""
+    given = case.as_transport_kwargs(base_url="http://server")
+    one = requests.Request(**{name: given[name] for name in PARTS if name in given}).prepare()
+    body = one.body.encode() if isinstance(one.body, str) else one.body
+    return client.runner.run(
+        client.http.request(str(one.method), str(one.url), content=body, headers=dict(one.headers))
+    )
+
+
+@pytest.mark.parametrize("label", operations())
+def test_it_is_answered_as_promised(client: AppClient, label: str) -> None:
+    @settings(
+        max_examples=EACH,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operations()[label].as_strategy())
+    def check(case: Case) -> None:
+        response = send(client, case)
+        assert response.status_code < 500, response.text
+        case.validate_response(response, checks=CHECKS)
+
+    check()
