@@ -98,6 +98,7 @@ def _translation_body(answer: Answer, request: TranslateRequest) -> TranslationB
     return TranslationBody(
         text=translation.text,
         warnings=list(translation.warnings) or None,
+        memory=answer.from_memory or None,
         detected=_detected(answer.spoken) if request.source == AUTO else None,
         **_details(translation, request),
     )

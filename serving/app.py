@@ -13,7 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
-from serving import answers, dialects, document_routes, http_errors, metrics, page, translate_routes
+from serving import (
+    answers,
+    dialects,
+    document_routes,
+    http_errors,
+    memory_routes,
+    metrics,
+    page,
+    translate_routes,
+)
 from serving.dialects.dialect import Dialect, OpenToBrowsers
 from serving.dispatch import service_of
 from serving.document_routes import DocumentParameters
@@ -61,6 +70,7 @@ def create_app(
         router,
         translate_routes.router,
         document_routes.router,
+        memory_routes.router,
         *([page.router] if settings.page else []),
         *(dialect.router for dialect in spoken),
     ):

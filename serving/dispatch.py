@@ -6,14 +6,23 @@ watches whether the client is still there, and counts what was translated.
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Container,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from mt import log
 from mt.bundle import Manifest
+from mt.errors import MTError
 from mt.search_options import SearchOptions
 from serving.detection import Detection
 from serving.middleware import Facts
@@ -29,6 +38,7 @@ from serving.translator import Translator
 AUTO = "auto"
 SEVERAL = "several"  # in metrics and log, where one request's texts went to several models
 TAG = re.compile(r"<[^>]*>|&\w+;")  # as much of markup as misleads the detector
+MARKED = re.compile("[<&]")
 SURE = 0.5  # a text is left as it is only where it is rather in the language wanted than not
 Result = TypeVar("Result")
 
@@ -61,6 +71,8 @@ class Answer:
     spoken: Detection
     """Its language: as given, or as detected."""
     model: str | None = None
+    from_memory: bool = False
+    """Whether people made it."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,8 @@ class _Routed:
     spoken: Sequence[Detection]
     groups: Sequence[_Group]
     options: SearchOptions
+    recalled: Mapping[int, str]
+    """What people made of texts, by their places."""
 
 
 def service_of(request: Request) -> Service:
@@ -118,7 +132,10 @@ async def answer(service: Service, models: Models, order: Order, facts: Facts) -
         translated = await _all(
             [_translate(service, group, order, routed.options) for group in routed.groups]
         )
-    answers = [Answer(unchanged(order.texts[i]), one) for i, one in enumerate(routed.spoken)]
+    answers = [
+        Answer(unchanged(routed.recalled.get(i, text)), spoken, from_memory=i in routed.recalled)
+        for i, (text, spoken) in enumerate(zip(order.texts, routed.spoken, strict=True))
+    ]
     for group, translations in zip(routed.groups, translated, strict=True):
         for place, translation in zip(group.places, translations, strict=True):
             name = group.translator.manifest.name
@@ -137,7 +154,8 @@ async def stream(
     """
     routed = await _route(service, models, order, facts)
     answers = [
-        AnswerStream(_kept(order.texts[i]), spoken) for i, spoken in enumerate(routed.spoken)
+        AnswerStream(_kept(routed.recalled.get(i, text)), spoken)
+        for i, (text, spoken) in enumerate(zip(order.texts, routed.spoken, strict=True))
     ]
     characters = sum(map(len, order.texts))
     async with AsyncExitStack() as stack:
@@ -171,10 +189,47 @@ async def _streams(
 
 async def _route(service: Service, models: Models, order: Order, facts: Facts) -> _Routed:
     spoken = await _languages(service, models, order)
-    groups = _groups(models, order, spoken)
+    recalled = await _recalled(service, order, spoken, facts)
+    groups = _groups(models, order, spoken, recalled)
     _note(facts, groups)
     check_texts(order.texts, service.settings.limits)
-    return _Routed(spoken, groups, requested_options(order.asked, service.settings))
+    options = requested_options(order.asked, service.settings)
+    return _Routed(spoken, groups, options, recalled)
+
+
+async def _recalled(
+    service: Service, order: Order, spoken: Sequence[Detection], facts: Facts
+) -> Mapping[int, str]:
+    """What the caller's memory has of the texts, where it may stand in for the model.
+
+    It may not where the model is asked for something: by its name, for candidates. In
+    markup only what has none is looked up. Without a memory everything is translated.
+    """
+    memory, asked = service.memory, any(order.asked.values())
+    if memory is None or asked or order.model is not None:
+        return {}
+    is_plain = order.text_options.format == "text"
+
+    def look_up() -> dict[int, str]:
+        found: dict[int, str] = {}
+        for language in {one.language for one in spoken}:
+            places = [i for i, one in enumerate(spoken) if one.language == language]
+            texts = [order.texts[i] for i in places]
+            kept = memory.exact(facts.caller.key_id, language, order.target, texts)
+            found |= {
+                place: translation
+                for place, text, translation in zip(places, texts, kept, strict=True)
+                if translation is not None and (is_plain or not MARKED.search(text + translation))
+            }
+        return found
+
+    try:
+        found = await asyncio.to_thread(look_up)
+    except MTError:
+        log.event("memory_unreachable", request_id=facts.request_id)
+        return {}
+    service.metrics.memory_hits.inc(len(found))
+    return found
 
 
 async def _kept(text: str) -> AsyncGenerator[Piece]:
@@ -245,11 +300,13 @@ def _language(service: Service, text: str, sources: Sequence[str], order: Order)
     return Detection(sources[0], 0.0)
 
 
-def _groups(models: Models, order: Order, spoken: Sequence[Detection]) -> list[_Group]:
+def _groups(
+    models: Models, order: Order, spoken: Sequence[Detection], recalled: Container[int]
+) -> list[_Group]:
     groups: dict[str, _Group] = {}
     for place, (text, found) in enumerate(zip(order.texts, spoken, strict=True)):
         language = found.language
-        if _stays(text, language, order):
+        if place in recalled or _stays(text, language, order):
             continue
         if language not in groups:
             groups[language] = _Group(_chosen(models, language, order), [])

@@ -82,6 +82,9 @@ class Metrics:
         )
         self.source_chars = self._counter("mt_source_chars", "Characters translated")
         self.output_tokens = self._counter("mt_output_tokens", "Subwords written")
+        self.memory_hits = Counter(
+            "mt_memory_hits", "Texts answered from the memory", registry=self.registry
+        )
         self.registry.register(EngineGauges(models))
         self.registry.register(CacheCounters(models))
         ProcessCollector(registry=self.registry)

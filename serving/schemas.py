@@ -215,6 +215,9 @@ class TranslationBody(Body):
     warnings: list[str] | None = Field(
         None, description="what is doubtful about the translation, where anything is"
     )
+    memory: bool | None = Field(
+        None, description="true: people made it, see /v1/memory; it is not the model's"
+    )
     detected: DetectedBody | None = Field(
         None, description="if source is `auto`; a text in the language wanted comes back as it is"
     )

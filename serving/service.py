@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
+from pathlib import Path
 
 from mt import log
 from mt.errors import UnavailableError
 from serving.access import Access
 from serving.detection import Detector
 from serving.document_store import DocumentStore
+from serving.memory_store import MemoryStore
 from serving.metrics import Metrics
 from serving.models import Models
 from serving.settings import ServeSettings
@@ -21,6 +23,8 @@ class Service:
     def __init__(self, open_models: Callable[[], Models], settings: ServeSettings) -> None:
         self.settings = settings
         self.access = Access(settings)
+        folder = settings.data_dir if settings.memory.enabled else None
+        self.memory = MemoryStore(Path(folder)) if folder else None
         self.metrics = Metrics(lambda: self._models)
         self.in_flight = 0  # HTTP requests, probes included
         self.draining = False
@@ -42,6 +46,8 @@ class Service:
             await self.abandon()
             self.documents.close()
             self.access.close()
+            if self.memory is not None:
+                self.memory.close()
 
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from mt.errors import InputError
+from mt.errors import ForbiddenError, InputError
 from serving import dispatch, documents, language_names
 from serving.detection import Detection
 from serving.dialects.dialect import Dialect, plain_status
@@ -26,6 +26,8 @@ from serving.dialects.libretranslate_bodies import (
     Frontend,
     Language,
     Named,
+    Suggested,
+    SuggestParameters,
     Translated,
     TranslatedFile,
     TranslateParameters,
@@ -39,7 +41,9 @@ from serving.dialects.parameters import (
 )
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.file_formats import ENDINGS
+from serving.gate import caller_of
 from serving.http_errors import Failure
+from serving.memory_store import Pair
 from serving.models import Models
 from serving.schemas import Status
 from serving.service import Service
@@ -111,6 +115,7 @@ async def frontend_settings(request: Request) -> Frontend:
         api_keys=await service.access.uses_keys(),
         key_required=await service.access.requires_keys(),
         char_limit=service.settings.limits.max_text_chars,
+        suggestions=service.settings.memory.suggestions,
         files_translation=True,
         language={"source": _named(first.source_language), "target": _named(first.target_language)},
         supported_files_format=list(ENDINGS),
@@ -145,10 +150,18 @@ async def download_file(name: str, request: Request) -> Response:
     return download(document.name, content)
 
 
-@router.post("/suggest", response_class=Response, responses={403: {"description": "always"}})
-async def suggest() -> Response:
-    """Suggested translations are not collected here."""
-    return JSONResponse({"error": "suggestions are not taken on this server"}, 403)
+@router.post("/suggest", openapi_extra=openapi_body(SuggestParameters))
+async def suggest(request: Request) -> Suggested:
+    """Keep a better translation that somebody suggests."""
+    service = service_of(request)
+    memory = service.memory
+    if memory is None or not service.settings.memory.suggestions:
+        raise ForbiddenError("suggestions are not taken on this server")
+    given = parse(SuggestParameters, await read(request))
+    source = known("source", given.source, service.models)
+    pair = Pair(source, known("target", given.target, service.models), given.q, given.s)
+    await asyncio.to_thread(memory.add, caller_of(request).key_id, [pair], "suggestion")
+    return Suggested()
 
 
 @router.get("/health")
@@ -174,7 +187,7 @@ DIALECT = Dialect(
     router=router,
     owns=lambda path: path in PATHS or path.startswith(FILES),
     write_error=write_error,
-    parameters=(TranslateParameters, DetectParameters, FileParameters),
+    parameters=(TranslateParameters, DetectParameters, FileParameters, SuggestParameters),
     takes_files=("/translate_file",),
     find_key=parameter_key("api_key"),
     open_to_browsers=True,

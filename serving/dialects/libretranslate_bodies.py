@@ -49,6 +49,22 @@ class FileParameters(Lenient):
     api_key: str | None = None
 
 
+class SuggestParameters(Lenient):
+    """Of /suggest."""
+
+    q: str = Field(min_length=1, description="a text")
+    s: str = Field(min_length=1, description="a better translation of it")
+    source: str = Field(min_length=1, description="a code of /languages")
+    target: str = Field(min_length=1, description="a code of /languages")
+    api_key: str | None = None
+
+
+class Suggested(CamelCase):
+    """It is kept."""
+
+    success: bool = True
+
+
 class TranslatedFile(CamelCase):
     """Where the translated file is."""
 
@@ -94,5 +110,5 @@ class Frontend(CamelCase):
     frontend_timeout: int = FRONTEND_TIMEOUT_MS
     key_required: bool
     language: dict[Literal["source", "target"], Named]
-    suggestions: bool = False
+    suggestions: bool
     supported_files_format: list[str]
