@@ -79,6 +79,21 @@ class Tokenizer:
         """Text of ids; special ids leave no trace."""
         return str(self._processor.decode([int(i) for i in ids if i not in SPECIAL_IDS]))
 
+    def encode_phrase(self, text: str, spaced: bool = True) -> list[int]:
+        """Ids of words amid a sentence; where words are not `spaced`, without the space before."""
+        ids = self.encode(text)
+        if not spaced and ids and self._processor.id_to_piece(ids[0]) == "▁":
+            return ids[1:]
+        return ids
+
+    def continuing(self) -> list[bool]:
+        """Of each id, whether it goes on with the word before it: `s`, not `▁s` nor a comma.
+
+        The bytes that spell rare characters count as letters.
+        """
+        pieces = map(self._processor.id_to_piece, range(self.vocab_size))
+        return [piece[:1].isalnum() or self._processor.is_byte(i) for i, piece in enumerate(pieces)]
+
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """Ids of a text and the characters each stands for, space before it included.
 

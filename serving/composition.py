@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mt.beam_search import Hypothesis
 from mt.tokenizer import SPECIAL_IDS, Span, Tokenizer
 from serving.alignment import WordAttention, word_attention
+from serving.glossary_terms import capitalised
 from serving.guards import MEANING, Decoded, Doubt
 from serving.protected_spans import locate
 from serving.segmenter import gaps
@@ -137,6 +138,7 @@ def _hypothesis(
         kept = [slot.protected for slot in part.reading.slots if not slot.replaced]
         filled = fill(part.reading, words, text, locate(kept, part.segment.sentence, text))
         text, words = filled.text, filled.words
+    text = capitalised(text, part.segment.sentence, part.terms)
     return SentenceHypothesis(
         text=text,
         score=found.score,

@@ -19,6 +19,7 @@ from types import TracebackType
 from mt import log
 from mt.beam_search import Finished, Hypothesis, RunningBatch, SearchOptions
 from mt.errors import DeadlineError, EngineError, MTError, OverloadedError, UnavailableError
+from mt.phrases import Mask
 from mt.stepper import Stepper
 from serving.engine_stats import Counters, EngineStats
 from serving.settings import EngineSettings
@@ -36,12 +37,15 @@ class Engine:
         settings: EngineSettings,
         max_target_tokens: int,
         name: str = "",
+        continuing: Mask | None = None,
     ) -> None:
+        """`continuing`: see `RunningBatch`."""
         self.name = name
         self.settings = settings
         self._stepper = stepper
         self._max_target_tokens = max_target_tokens
-        self._batch = RunningBatch(stepper, max_target_tokens)
+        self._continuing = continuing
+        self._batch = RunningBatch(stepper, max_target_tokens, continuing)
         self._changed = threading.Condition()  # guards everything below
         self._line = WaitingLine()
         self._running: dict[Hashable, Sentence] = {}
@@ -323,7 +327,7 @@ class Engine:
         with contextlib.suppress(Exception):
             self._batch.cancel([sentence.key for sentence in victims])
         with self._changed:
-            self._batch = RunningBatch(self._stepper, self._max_target_tokens)
+            self._batch = RunningBatch(self._stepper, self._max_target_tokens, self._continuing)
 
     def _settle(self, outcomes: Sequence[tuple[Sentence, Outcome]]) -> None:
         """Hand out outcomes without the lock: callers' callbacks run here, and may submit."""

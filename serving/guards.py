@@ -6,18 +6,21 @@ from typing import Literal, NamedTuple
 
 from mt.beam_search import Hypothesis, SearchOptions
 from mt.tokenizer import Tokenizer
+from serving.glossary_terms import lacking
 from serving.protected_spans import locate
 from serving.text_plan import Part, Planner
 
-Doubt = Literal["lost", "repeats", "short", "endless"]
+Doubt = Literal["lost", "repeats", "short", "endless", "lacks"]
 MEANING: dict[Doubt, str] = {
     "repeats": "repeats itself",
     "short": "is far shorter than its source, something may be missing",
     "endless": "was cut off at the longest length allowed",
+    "lacks": "lacks a term of the glossary",
 }
 """What a caller is told; what was lost is put back, so it is no news."""
 
 _LONGEST_PERIOD = 8
+_TERM_BEAM = 5
 _SHORT_FROM = 10  # source tokens: below, a single word may be the whole translation
 _SHORT_RATIO = 0.3
 
@@ -41,7 +44,10 @@ class Decoded:
 def first_tries(parts: Iterable[Part], options: SearchOptions) -> list[Try]:
     """A try of every part; with attention where there is something to put back."""
     pointing = options.model_copy(update={"attention": True})
-    return [Try(part, pointing if _needs_attention(part) else options) for part in parts]
+    return [
+        Try(part, _with_terms(pointing if _needs_attention(part) else options, part))
+        for part in parts
+    ]
 
 
 def judge(
@@ -54,6 +60,9 @@ def judge(
         "repeats": lambda: _longest_run(best.ids) > max(2, _longest_run(source)),
         "short": lambda: len(best.ids) < _least(len(source)),
         "endless": lambda: not best.finished and options.max_length is None,
+        "lacks": lambda: (
+            bool(part.terms.found) and lacking(tokenizer.decode(best.ids), part.terms) > 0
+        ),
     }
     return Decoded(part, hypotheses, tuple(doubt for doubt, seen in signs.items() if seen()))
 
@@ -66,7 +75,7 @@ def second_try(decoded: Decoded, options: SearchOptions, planner: Planner) -> Tr
     """
     doubts = set(decoded.doubts)
     part = planner.without_spans(decoded.part) if "lost" in doubts else None
-    if part is None and not doubts - {"lost"}:
+    if part is None and not doubts - {"lost", "lacks"}:
         return None
     changes: dict[str, object] = {
         "attention": options.attention or bool(decoded.part.reading.slots)
@@ -76,7 +85,8 @@ def second_try(decoded: Decoded, options: SearchOptions, planner: Planner) -> Tr
     if "short" in doubts:
         half = max(1, len(decoded.part.src_ids or []) // 2)
         changes["min_length"] = max(options.min_length, min(half, options.max_length or half))
-    return Try(part or decoded.part, options.model_copy(update=changes))
+    part = part or decoded.part
+    return Try(part, _with_terms(options.model_copy(update=changes), part))
 
 
 def improved(firsts: Sequence[Decoded], seconds: Mapping[int, Decoded]) -> list[Decoded]:
@@ -85,6 +95,15 @@ def improved(firsts: Sequence[Decoded], seconds: Mapping[int, Decoded]) -> list[
         min((first, seconds.get(i, first)), key=lambda one: len(one.doubts))
         for i, first in enumerate(firsts)
     ]
+
+
+def _with_terms(options: SearchOptions, part: Part) -> SearchOptions:
+    """A search that looks after a part's terms; a narrow beam would put them where it can first."""
+    if not part.terms.ids:
+        return options
+    width = max(options.beam_size, _TERM_BEAM)
+    terms = {"terms": part.terms.ids, "term_bias": part.terms.bias, "beam_size": width}
+    return options.model_copy(update=terms)
 
 
 def _needs_attention(part: Part) -> bool:

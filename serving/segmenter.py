@@ -56,7 +56,7 @@ UNSPACED = (  # Thai, Lao, Burmese, Khmer; Han, kana and what they write with
 )
 """Scripts that put no space between words, as ranges of a regular expression's character class."""
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_UNSPACED_LANGUAGES = frozenset({"zh", "ja", "yue", "wuu", "th", "lo", "km", "my"})
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "yue", "wuu", "th", "lo", "km", "my"})
 
 
 def segment(text: str, language: str = "") -> list[Segment]:
@@ -91,7 +91,7 @@ def gaps(segments: Sequence[Segment], language: str = "") -> list[str]:
 
 
 def _needs_space(before: str, after: str, language: str) -> bool:
-    if not before or not after or language.partition("-")[0] in _UNSPACED_LANGUAGES:
+    if not before or not after or language.partition("-")[0] in UNSPACED_LANGUAGES:
         return False
     return bool(_UNSPACED.match(before[-1]) or _UNSPACED.match(after[0]))
 

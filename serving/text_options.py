@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mt.config import Strict
+from serving.glossaries import Entries
 
 Format = Literal["text", "html", "xml"]
 Splitting = Literal["newlines", "punctuation", "off"]
@@ -49,6 +50,15 @@ class TextOptions(Strict):
         False,
         description="no full stop at the end of a translation whose sentence has no mark there, as "
         "titles and labels have none",
+    )
+    terminology: Entries = Field(
+        (), description="terms of a glossary: source and target; see `serving.glossary_terms`"
+    )
+    terminology_bias: float | None = Field(
+        None,
+        gt=0,
+        le=50,
+        description="prefer the terms rather than require them: see SearchOptions",
     )
     guards: bool = Field(
         True,

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from mt.bundle import Manifest
 from mt.tokenizer import Span, Tokenizer
+from serving.glossary_terms import NO_TERMS, Terms, has_spaces, lexicon, terms_of
 from serving.long_sentences import cut
 from serving.protected_spans import ProtectedSpan, find
 from serving.segmenter import Segment
@@ -21,7 +22,8 @@ class Part:
     """A sentence, or a part of one that is too long. Without `src_ids` it is passed through.
 
     reading: the sentence as the model reads it; foreign: it has letters, all unknown to the model;
-    aligned: the answer needs word alignment; unended: it must not end with a full stop.
+    aligned: the answer needs word alignment; unended: it must not end with a full stop; terms: what
+    a glossary asks of its translation.
     """
 
     segment: Segment
@@ -30,6 +32,7 @@ class Part:
     foreign: bool = False
     aligned: bool = False
     unended: bool = False
+    terms: Terms = NO_TERMS
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Planner:
     def __init__(self, tokenizer: Tokenizer, manifest: Manifest) -> None:
         self._tokenizer = tokenizer
         self._language = manifest.source_language
+        self._target = manifest.target_language
         self._max_tokens = manifest.max_source_tokens
 
     def plan(
@@ -76,7 +80,12 @@ class Planner:
             found = self._parts(sentence, own)
             bare = options.preserve_formatting and sentence.sentence[-1:].isalnum()
             parts += [
-                replace(part, aligned=aligned, unended=bare or number < len(found))
+                replace(
+                    part,
+                    aligned=aligned,
+                    unended=bare or number < len(found),
+                    terms=self._terms(part, options),
+                )
                 for number, part in enumerate(found, start=1)
             ]
             first = last
@@ -89,8 +98,18 @@ class Planner:
         if reading == part.reading:
             return None
         other = self._part(part.segment, reading)
-        other = replace(other, aligned=part.aligned, unended=part.unended)
+        other = replace(other, aligned=part.aligned, unended=part.unended, terms=part.terms)
         return other if other.src_ids else None
+
+    def _terms(self, part: Part, options: TextOptions) -> Terms:
+        """What the glossary asks of a part's translation; what is protected stays as it is."""
+        if not options.terminology or part.src_ids is None:
+            return NO_TERMS
+        taken = [(slot.protected.start, slot.protected.end) for slot in part.reading.slots]
+        entries = lexicon(options.terminology, self._language)
+        spaced = has_spaces(self._target)
+        found = terms_of(part.segment.sentence, taken, entries, self._tokenizer, spaced)
+        return replace(found, bias=options.terminology_bias)
 
     def _parts(self, sentence: Segment, spans: Sequence[ProtectedSpan]) -> list[Part]:
         reading = read(sentence.sentence, spans, self._language, self._is_unwritable)

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, TypeVarTuple
 
+import numpy as np
+
 from mt import bundle as bundles
 from mt.beam_search import SearchOptions
 from mt.bundle import Bundle, Manifest
@@ -17,6 +19,7 @@ from mt.stepper import Stepper, runtime
 from mt.tokenizer import EOS_ID, UNK_ID
 from serving.composition import PlannedSentence, compose_sentence, planned_sentences
 from serving.engine import Engine
+from serving.glossary_terms import has_spaces
 from serving.guards import Decoded, first_tries
 from serving.markup import (
     Kept,
@@ -60,8 +63,13 @@ class Translator:
         self.limits = limits
         self._tokenizer = bundle.tokenizer
         self._planner = Planner(bundle.tokenizer, bundle.manifest)
+        spaced = has_spaces(bundle.manifest.target_language)
         self.engine = Engine(
-            stepper, settings, bundle.manifest.max_target_tokens, bundle.manifest.name
+            stepper,
+            settings,
+            bundle.manifest.max_target_tokens,
+            bundle.manifest.name,
+            np.array(bundle.tokenizer.continuing()) if spaced else None,
         )
         self.cache = SentenceCache(self.engine, cache_bytes) if cache_bytes else None
         self._search = SentenceSearch(self.cache or self.engine, bundle.tokenizer, self._planner)
@@ -199,6 +207,8 @@ class Translator:
         """Check everything and encode it, before any of it is queued."""
         check_options(options, self.limits)
         check_texts(texts, self.limits)
+        if options.samples and text_options.terminology:
+            raise InputError("samples are drawn, not searched for: leave the glossary out")
         plans: list[Plan] = []
         for index, text in enumerate(texts):
             try:
