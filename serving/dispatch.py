@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -25,6 +25,7 @@ from mt.bundle import Manifest
 from mt.errors import MTError
 from mt.search_options import SearchOptions
 from serving.detection import Detection
+from serving.glossaries import PREFERENCE, GlossaryUse
 from serving.middleware import Facts
 from serving.models import Models, Preference, pair
 from serving.schemas import Usage
@@ -48,9 +49,9 @@ class Order:
     """What one request wants: texts, of a language or of `AUTO`, in another language.
 
     asked: keys of `SearchOptions` that differ from the server's own. preference: among the models
-    of a pair, where none is named. lenient: a text whose
-    language is the one wanted, or without letters and digits, comes back as it is; it is an error
-    otherwise, unless the language was detected.
+    of a pair, where none is named. lenient: a text whose language is the one wanted, or without
+    letters and digits, comes back as it is; it is an error otherwise, unless the language was
+    detected. glossary: whose terms hold.
     """
 
     texts: Sequence[str]
@@ -61,6 +62,7 @@ class Order:
     lenient: bool = False
     preference: Preference | None = None
     text_options: TextOptions = PLAIN
+    glossary: GlossaryUse | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ class AnswerStream:
 
 @dataclass(frozen=True)
 class _Group:
-    """The texts of one order, by their places, that go to one translator."""
+    """The texts of one order, by their places, that go to one translator; and how."""
 
     translator: Translator
     places: list[int]
+    text_options: TextOptions
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ async def _streams(
     texts = [order.texts[place] for place in group.places]
     deadline_s = service.settings.limits.deadline_s
     async with group.translator.translate_stream(
-        texts, options, deadline_s, order.text_options
+        texts, options, deadline_s, group.text_options
     ) as streams:
         yield [
             _counted(service, group.translator.manifest, text, pieces)
@@ -193,6 +196,11 @@ async def _route(service: Service, models: Models, order: Order, facts: Facts) -
     groups = _groups(models, order, spoken, recalled)
     _note(facts, groups)
     check_texts(order.texts, service.settings.limits)
+    if use := order.glossary:
+        owner = facts.caller.key_id
+        groups = [
+            replace(one, text_options=await _worded(service, one, use, owner)) for one in groups
+        ]
     options = requested_options(order.asked, service.settings)
     return _Routed(spoken, groups, options, recalled)
 
@@ -202,11 +210,11 @@ async def _recalled(
 ) -> Mapping[int, str]:
     """What the caller's memory has of the texts, where it may stand in for the model.
 
-    It may not where the model is asked for something: by its name, for candidates. In
+    It may not where the model is asked for something: by its name, for candidates, for terms. In
     markup only what has none is looked up. Without a memory everything is translated.
     """
     memory, asked = service.memory, any(order.asked.values())
-    if memory is None or asked or order.model is not None:
+    if memory is None or asked or order.model is not None or order.glossary is not None:
         return {}
     is_plain = order.text_options.format == "text"
 
@@ -230,6 +238,22 @@ async def _recalled(
         return {}
     service.metrics.memory_hits.inc(len(found))
     return found
+
+
+async def _worded(service: Service, group: _Group, use: GlossaryUse, owner: str) -> TextOptions:
+    """How a group is translated, with the terms that a glossary has for its languages.
+
+    Raises:
+        UnknownGlossaryError: the caller has no such glossary.
+        InputError: it has nothing for these languages.
+    """
+    entries, manifest = use.entries, group.translator.manifest
+    if use.ids:
+        pair = manifest.source_language, manifest.target_language
+        entries = await asyncio.to_thread(service.glossaries.entries, owner, use.ids, *pair)
+    bias = None if use.required else PREFERENCE
+    changes = {"terminology": entries, "terminology_bias": bias}
+    return group.text_options.model_copy(update=changes)
 
 
 async def _kept(text: str) -> AsyncGenerator[Piece]:
@@ -309,7 +333,8 @@ def _groups(
         if place in recalled or _stays(text, language, order):
             continue
         if language not in groups:
-            groups[language] = _Group(_chosen(models, language, order), [])
+            translator = _chosen(models, language, order)
+            groups[language] = _Group(translator, [], order.text_options)
         groups[language].places.append(place)
     return list(groups.values())
 
@@ -338,7 +363,7 @@ async def _translate(
     texts = [order.texts[place] for place in group.places]
     deadline_s = service.settings.limits.deadline_s
     translations = await group.translator.translate_async(
-        texts, options, deadline_s, order.text_options
+        texts, options, deadline_s, group.text_options
     )
     manifest = group.translator.manifest
     service.metrics.translated(manifest.name, pair(manifest), usage(texts, translations))

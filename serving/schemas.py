@@ -1,9 +1,17 @@
 """Bodies of the native HTTP interface: what may be asked, what is answered, how it fails."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from mt.bundle import Score
@@ -55,6 +63,27 @@ class Body(BaseModel):
     """Base of all bodies: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GlossaryChoice(Body):
+    """How terms are to be said: by a glossary that is kept here, or by entries sent along."""
+
+    id: str | None = Field(None, max_length=64, strict=True, description="of /v1/glossaries")
+    entries: dict[Text, Text] | None = Field(
+        None, max_length=1000, description="target terms by source terms"
+    )
+    required: bool = Field(
+        True,
+        strict=True,
+        description="every term found in a sentence is in its translation, or `warnings` tell; "
+        "false: the terms are preferred where they fit",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.id is None) == (self.entries is None):
+            raise PydanticCustomError("glossary", "needs either id or entries")
+        return self
 
 
 class TranslateRequest(Body):
@@ -147,6 +176,7 @@ class TranslateRequest(Body):
     do_not_translate: list[Term] | None = Field(
         None, max_length=1000, description="words and phrases to keep, wherever they stand alone"
     )
+    glossary: GlossaryChoice | None = Field(None, description="not beside samples")
     ignore_tags: list[TagName] | None = Field(
         None, max_length=1000, description="of markup: elements to keep as they are, text included"
     )

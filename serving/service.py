@@ -11,6 +11,7 @@ from mt.errors import UnavailableError
 from serving.access import Access
 from serving.detection import Detector
 from serving.document_store import DocumentStore
+from serving.glossary_store import GlossaryStore
 from serving.memory_store import MemoryStore
 from serving.metrics import Metrics
 from serving.models import Models
@@ -48,6 +49,8 @@ class Service:
             self.access.close()
             if self.memory is not None:
                 self.memory.close()
+            if "glossaries" in vars(self):
+                self.glossaries.close()
 
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""
@@ -74,6 +77,16 @@ class Service:
             UnavailableError: as `models`.
         """
         return Detector(self.models.languages)
+
+    @cached_property
+    def glossaries(self) -> GlossaryStore:
+        """The glossaries kept here; without `data_dir`, for as long as this process runs.
+
+        Raises:
+            ConfigError: `data_dir` cannot be used.
+        """
+        data_dir = self.settings.data_dir
+        return GlossaryStore(Path(data_dir) if data_dir else None)
 
     @property
     def models(self) -> Models:

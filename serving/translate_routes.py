@@ -16,10 +16,12 @@ from serving import answers, dispatch, http_errors
 from serving.detection import Detection
 from serving.dispatch import AUTO, AnswerStream, Order, service_of
 from serving.event_stream import Event, EventStream
+from serving.glossaries import GlossaryUse, checked
 from serving.middleware import Facts, where
 from serving.schemas import (
     DetectRequest,
     DetectResponse,
+    GlossaryChoice,
     TranslateRequest,
     TranslateResponse,
     problem_responses,
@@ -106,7 +108,16 @@ def order_of(body: TranslateRequest) -> Order:
         model=body.model,
         asked=_asked(body),
         text_options=TextOptions.model_validate(_given(body, TEXT_FIELDS)),
+        glossary=_use(body.glossary) if body.glossary else None,
     )
+
+
+def _use(chosen: GlossaryChoice) -> GlossaryUse:
+    """Which terms hold. Raises InputError: an entry that cannot be."""
+    if chosen.entries is None:
+        return GlossaryUse(ids=(chosen.id or "",), required=chosen.required)
+    entries = checked(chosen.entries.items())
+    return GlossaryUse(entries=entries, required=chosen.required)
 
 
 def _asked(body: TranslateRequest) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from mt.errors import InputError
 from serving import dispatch, language_names
-from serving.dialects import deepl_documents
+from serving.dialects import deepl_documents, deepl_glossaries
 from serving.dialects.deepl_parameters import (
     DeepLDocumentParameters,
     DeepLTranslateParameters,
@@ -28,7 +27,7 @@ from serving.http_errors import Failure
 from serving.models import Models
 
 MAX_BODY_BYTES = 128 * 1024
-REPEATABLE = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
+REPEATABLE = ("text", "glossary_ids", "ignore_tags", "splitting_tags", "non_splitting_tags")
 NO_LIMIT = 1_000_000_000_000  # characters; what an account without a limit is told
 STATUSES = {"key-required": 403, "key-refused": 403, "quota": 456}  # its clients know no 401
 REGIONS = {"EN": ("EN-GB", "EN-US"), "PT": ("PT-BR", "PT-PT")}  # its clients refuse the bare ones
@@ -137,26 +136,6 @@ async def usage(request: Request) -> DeepLUsage:
     )
 
 
-@router.get("/v2/glossary-language-pairs")
-async def glossary_language_pairs() -> dict[Literal["supported_languages"], list[str]]:
-    """No pair: glossaries are not kept here."""
-    return {"supported_languages": []}
-
-
-@router.get("/v2/glossaries")
-@router.get("/v3/glossaries")
-async def glossaries() -> dict[Literal["glossaries"], list[str]]:
-    """None: glossaries are not kept here."""
-    return {"glossaries": []}
-
-
-@router.post("/v2/glossaries")
-@router.post("/v3/glossaries")
-async def create_glossary() -> None:
-    """Refuse it, since it would have no effect."""
-    raise InputError("glossaries are not kept on this server")
-
-
 def write_error(failure: Failure) -> Response:
     """An error as its clients read it: both keys must be text."""
     body = DeepLError(message=failure.detail, detail=failure.kind.title)
@@ -167,7 +146,7 @@ def write_error(failure: Failure) -> Response:
 def _both_places() -> APIRouter:
     """The routes at the root and under /deepl."""
     both = APIRouter()
-    for routes in (router, deepl_documents.router):
+    for routes in (router, deepl_documents.router, deepl_glossaries.router):
         both.include_router(routes, tags=["DeepL"], responses={"4XX": {"model": DeepLError}})
         both.include_router(routes, prefix="/deepl", include_in_schema=False)
     return both
@@ -177,7 +156,11 @@ DIALECT = Dialect(
     router=_both_places(),
     owns=lambda path: path.startswith(("/v2/", "/v3/", "/deepl/")),
     write_error=write_error,
-    parameters=(DeepLTranslateParameters, DeepLDocumentParameters),
+    parameters=(
+        DeepLTranslateParameters,
+        DeepLDocumentParameters,
+        *deepl_glossaries.PARAMETERS,
+    ),
     takes_files=("/v2/document", "/deepl/v2/document"),
     find_key=parameter_key("auth_key"),
 )

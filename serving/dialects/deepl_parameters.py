@@ -10,6 +10,7 @@ from mt.errors import InputError
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, parse
 from serving.dispatch import Order
+from serving.glossaries import GlossaryUse
 from serving.models import Models, Preference
 from serving.schemas import Texts
 from serving.text_options import Splitting, TextOptions
@@ -20,6 +21,7 @@ PREFERENCES: Mapping[str, Preference] = {
     "quality_optimized": "quality",
     "prefer_quality_optimized": "quality",
 }
+MAX_GLOSSARIES = 5  # in one translation
 WITHOUT = ("style_id", "translation_memory_id", "custom_instructions")
 
 
@@ -117,15 +119,32 @@ def order(parameters: DeepLParameters, models: Models) -> Order:
         source=known_or_auto("source_lang", parameters.source_lang, models),
         target=known("target_lang", parameters.target_lang, models),
         lenient=True,
+        glossary=_glossary(parameters),
     )
+
+
+def _glossary(parameters: DeepLParameters) -> GlossaryUse | None:
+    """Which glossaries hold.
+
+    Raises:
+        InputError: both parameters are given, or too many of one; or no source language.
+    """
+    ids = parameters.glossary_ids
+    if parameters.glossary_id:
+        if ids:
+            raise InputError("glossary_ids: not together with glossary_id")
+        ids = (parameters.glossary_id,)
+    if len(ids) > MAX_GLOSSARIES:
+        raise InputError(f"glossary_ids: {len(ids)}, at most {MAX_GLOSSARIES}")
+    if ids and not parameters.source_lang:
+        raise InputError("source_lang: needed where a glossary is used")
+    return GlossaryUse(ids) if ids else None
 
 
 def _refuse_what_is_not_there(parameters: DeepLParameters) -> None:
     """Better than to leave it out unsaid. A preference may go unheeded, as with DeepL itself."""
     if parameters.formality in ("more", "less"):
         raise InputError(f"formality: the models have none; prefer_{parameters.formality} is taken")
-    if parameters.glossary_id or parameters.glossary_ids:
-        raise InputError("glossary_id: no such glossary; they are not kept on this server")
     for name in WITHOUT:
         if getattr(parameters, name):
             raise InputError(f"{name}: not offered on this server")

@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 import deepl
 import pytest
 from deep_translator import DeeplTranslator, LibreTranslator
-from deepl.api_data import ModelType
+from deepl.api_data import ModelType, MultilingualGlossaryDictionaryEntries
 from libretranslatepy import LibreTranslateAPI
 
 from tests.app_client import SENTENCE
@@ -165,14 +165,60 @@ def test_deepl_learns_what_was_wrong_with_a_document(deepl_client: deepl.DeepLCl
         )
 
 
-def test_deepl_glossaries_are_none(deepl_client: deepl.DeepLClient) -> None:
-    assert deepl_client.get_glossary_languages() == []
-    assert deepl_client.list_glossaries() == []
-    assert deepl_client.list_multilingual_glossaries() == []
-    with pytest.raises(deepl.DeepLException, match="glossaries are not kept"):
-        deepl_client.create_glossary("g", "FR", "EN", {"chat": "cat"})
+def test_deepl_glossaries(deepl_client: deepl.DeepLClient) -> None:
+    pairs = deepl_client.get_glossary_languages()
+    assert [(one.source_lang, one.target_lang) for one in pairs] == [("fr", "en"), ("en", "fr")]
+    made = deepl_client.create_glossary("g", "FR", "EN", {"Jane": "Hund"})
+    assert (made.name, made.ready, made.entry_count) == ("g", True, 1)
+    assert deepl_client.get_glossary(made.glossary_id).creation_time == made.creation_time
+    assert [one.glossary_id for one in deepl_client.list_glossaries()] == [made.glossary_id]
+    assert deepl_client.get_glossary_entries(made) == {"Jane": "Hund"}
+    found = deepl_client.translate_text_with_glossary(SENTENCE, made, target_lang="EN-US")
+    assert isinstance(found, deepl.TextResult)
+    assert "Hund" in found.text
+    deepl_client.delete_glossary(made)
     with pytest.raises(deepl.GlossaryNotFoundException):
-        deepl_client.get_glossary("none")
+        deepl_client.get_glossary(made.glossary_id)
+    with pytest.raises(deepl.DeepLException, match="no such glossary"):
+        deepl_client.translate_text(
+            SENTENCE, source_lang="FR", target_lang="EN-US", glossary=made.glossary_id
+        )
+    read = deepl_client.create_glossary_from_csv("csv", "FR", "EN", "Jane,Hund\n")
+    assert deepl_client.get_glossary_entries(read) == {"Jane": "Hund"}
+    deepl_client.delete_glossary(read)
+    assert deepl_client.list_glossaries() == []
+
+
+def test_deepl_multilingual_glossaries(deepl_client: deepl.DeepLClient) -> None:
+    french = MultilingualGlossaryDictionaryEntries("FR", "EN", {"Jane": "Hund"})
+    english = MultilingualGlossaryDictionaryEntries("EN", "FR", {"fox": "Park"})
+    made = deepl_client.create_multilingual_glossary("g", [french, english])
+    assert {(one.source_lang, one.entry_count) for one in made.dictionaries} == {
+        ("FR", 1),
+        ("EN", 1),
+    }
+    assert deepl_client.get_multilingual_glossary(made.glossary_id).name == "g"
+    found = deepl_client.translate_text(
+        "The quick brown fox.", source_lang="EN", target_lang="FR", glossary=made
+    )
+    assert isinstance(found, deepl.TextResult)
+    assert "Park" in found.text
+    deepl_client.update_multilingual_glossary_name(made, "h")
+    more = MultilingualGlossaryDictionaryEntries("FR", "EN", {"septembre": "test"})
+    deepl_client.update_multilingual_glossary_dictionary(made, more)
+    kept = deepl_client.get_multilingual_glossary_entries(made, "FR", "EN").dictionaries[0]
+    assert str(kept.entries).split() == ["Jane", "Hund", "septembre", "test"]
+    assert deepl_client.replace_multilingual_glossary_dictionary(made, more).entry_count == 1
+    both = deepl_client.translate_text(
+        SENTENCE, source_lang="FR", target_lang="EN-GB", glossary_ids=[made]
+    )
+    assert isinstance(both, deepl.TextResult)
+    assert "test" in both.text
+    deepl_client.delete_multilingual_glossary_dictionary(made, source_lang="EN", target_lang="FR")
+    [listed] = deepl_client.list_multilingual_glossaries()
+    assert (listed.name, len(listed.dictionaries)) == ("h", 1)
+    deepl_client.delete_multilingual_glossary(made)
+    assert deepl_client.list_multilingual_glossaries() == []
 
 
 def test_deepl_reads_errors(deepl_client: deepl.DeepLClient) -> None:

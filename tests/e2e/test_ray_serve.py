@@ -73,6 +73,12 @@ def _answers_clients_of_others(server: Server) -> None:
     fetched = client.translate_document_download(handle)
     assert fetched is not None
     assert fetched.content.decode() == SENTENCE
+    glossary = client.create_glossary("g", "FR", "EN", {"Jane": "Hund"})
+    termed = client.translate_text_with_glossary(SENTENCE, glossary, target_lang="EN-GB")
+    assert isinstance(termed, deepl.TextResult)
+    assert "Hund" in termed.text
+    client.delete_glossary(glossary)
+    assert client.list_glossaries() == []
     with pytest.raises(deepl.DeepLException, match="text: "):
         client.translate_text([], target_lang="EN-GB")
     client.close()  # type: ignore[no-untyped-call]

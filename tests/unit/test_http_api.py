@@ -213,6 +213,8 @@ def test_openapi_describes_every_route_with_examples(client: AppClient) -> None:
     paths = {"/v1/translate", "/v1/translate/stream", "/v1/detect", "/v1/models"}
     paths |= {"/livez", "/readyz", "/metrics"}
     paths |= {f"/v1/documents{rest}" for rest in ("", "/{document_id}", "/{document_id}/content")}
+    paths |= {f"/v1/glossaries{rest}" for rest in ("", "/{glossary_id}")}
+    paths |= {"/v1/glossaries/{glossary_id}/dictionaries"}
     tagged = {path for path, one in document["paths"].items() if "tags" in str(one)}
     assert document["paths"].keys() - tagged == paths  # dialects' routes carry their name
     schemas = document["components"]["schemas"]
