@@ -12,7 +12,9 @@ def kept(
 ) -> list[list[bool]]:
     rows = len(bank)
     one = np.zeros(rows, np.int64)
-    return allot(one, one + width, one + share, np.array(bank), np.array(totals)).tolist()
+    found: list[list[bool]]
+    found = allot(one, one + width, one + share, np.array(bank), np.array(totals)).tolist()
+    return found
 
 
 def test_each_bank_has_its_share_and_the_best_take_what_is_left() -> None:

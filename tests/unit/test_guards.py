@@ -7,6 +7,7 @@ import pytest
 from mt.beam_search import Hypothesis, SearchOptions
 from mt.tokenizer import EOS_ID
 from serving.guards import Decoded, first_tries, improved, judge, second_try
+from serving.text_options import TextOptions
 from serving.text_plan import Part, Planner
 from tests.fake_bundle import fake_bundle
 
@@ -108,3 +109,37 @@ def test_only_what_holds_slots_needs_attention() -> None:
     assert all((one.part.src_ids or [])[-1] == EOS_ID for one in tries)
     [part] = PLANNER.plan("the dog.", aligned=True).parts
     assert first_tries([part], SEARCH)[0].options.attention
+
+
+def with_terms(text: str, *entries: tuple[str, str], bias: float | None = None) -> Part:
+    asked = TextOptions(terminology=entries, terminology_bias=bias)
+    [part] = PLANNER.plan(text, asked).parts
+    return part
+
+
+def test_terms_go_with_their_sentence_into_the_search() -> None:
+    part = with_terms("the dog in the dog house", ("dog", "Hund"), ("fox", "Park"), bias=2.0)
+    [one] = first_tries([part], SEARCH)
+    ids = tuple(BUNDLE.tokenizer.encode("Hund"))
+    assert one.options == SearchOptions(beam_size=5, terms=(ids, ids), term_bias=2.0)
+    [other] = first_tries([with_terms("the park", ("dog", "Hund"))], SEARCH)
+    assert other.options == SEARCH
+
+
+def test_a_lacking_term_is_told_and_not_searched_for_again() -> None:
+    part = with_terms("the dog", ("dog", "Hund"))
+    [one] = first_tries([part], SEARCH)
+    for said, doubts in (("der Hund", ()), ("der Park", ("lacks",))):
+        found = [hypothesis(BUNDLE.tokenizer.encode(said))]
+        tried = judge(part, found, one.options, BUNDLE.tokenizer)
+        assert tried.doubts == doubts
+        assert second_try(tried, SEARCH, PLANNER) is None
+
+
+def test_a_second_try_looks_after_the_terms_too() -> None:
+    part = with_terms("the {a} dog", ("dog", "Hund"))
+    looping = [hypothesis([9] * 9)]
+    second = second_try(judge(part, looping, SEARCH, BUNDLE.tokenizer), SEARCH, PLANNER)
+    assert second is not None
+    assert second.options.terms == part.terms.ids != ()
+    assert second.options.no_repeat_ngram == 3

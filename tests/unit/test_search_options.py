@@ -86,6 +86,11 @@ def test_samples_need_no_beam() -> None:
         ({"min_length": 9, "max_length": 8}, "min_length is 9, above max_length, 8"),
         ({"prefix": [4, 5], "max_length": 1}, "prefix has 2 tokens, more than max_length, 1"),
         ({"prefix": [4, 3]}, "prefix must not hold pad, bos or eos"),
+        ({"terms": [[4], []]}, "each term needs ids, and none of pad, bos or eos"),
+        ({"terms": [[4, 3]]}, "each term needs ids, and none of pad, bos or eos"),
+        ({"terms": [[4] * 40, [5] * 23]}, "the terms have 63 ids, at most 62 together"),
+        ({"terms": [[4]], "samples": 2}, "samples are drawn, not searched for: leave terms out"),
+        ({"terms": [[4]], "term_bias": 0}, "term_bias: "),
         ({"prefix": [-1]}, "prefix.0: Input should be greater"),
         ({"no_repeat_ngram": -1}, "no_repeat_ngram: Input should be greater"),
         ({"beams": 5}, "beams: Extra inputs are not permitted"),
@@ -116,3 +121,11 @@ def test_wrong_options_are_refused_by_name(options: dict[str, Any], problem: str
 def test_several_wrong_options_are_named_together() -> None:
     with pytest.raises(ConfigError, match=r"beam_size: .*; min_length: "):
         validate({"beam_size": 0, "min_length": -1}, SearchOptions, where="request")
+
+
+def test_required_terms_need_more_candidates_than_preferred_ones() -> None:
+    required = SearchOptions(beam_size=3, terms=((4, 5),))
+    assert (required.requires_terms, required.candidates) == (True, 6)
+    preferred = SearchOptions(beam_size=3, terms=((4, 5),), term_bias=2.0)
+    assert (preferred.requires_terms, preferred.candidates) == (False, 3)
+    assert not SearchOptions().requires_terms

@@ -79,3 +79,21 @@ def test_a_model_is_loaded_from_a_file(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"nothing\.model cannot be read \(No such file"):
         Tokenizer.load(tmp_path / "nothing.model")
+
+
+def test_pieces_that_go_on_with_a_word() -> None:
+    tokenizer = small_tokenizer(byte_fallback=True)
+    continuing = tokenizer.continuing()
+    by_piece = dict(zip(tokenizer.pieces(range(tokenizer.vocab_size)), continuing, strict=True))
+    assert len(continuing) == tokenizer.vocab_size
+    assert by_piece["s"]
+    assert by_piece["<0xE4>"]
+    assert not any(by_piece[piece] for piece in ("▁", ",", "</s>", "▁Jane"))
+
+
+def test_a_phrase_amid_unspaced_words_has_no_space_before_it() -> None:
+    tokenizer = small_tokenizer(byte_fallback=True)
+    spaced, unspaced = (tokenizer.encode_phrase("房", spaced) for spaced in (True, False))
+    assert spaced == tokenizer.encode("房")
+    assert tokenizer.pieces(spaced[:1]) == ["▁"]
+    assert unspaced == spaced[1:]
