@@ -1,9 +1,10 @@
-"""The application on a loopback socket of this process, so that a test can hold its model."""
+"""The application on a loopback socket of this process, so that a test can hold its models."""
 
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
@@ -15,9 +16,9 @@ from tests.app_client import settings_with
 
 
 @contextmanager
-def on_loopback(translator: Translator) -> Iterator[str]:
+def on_loopback(*translators: Translator, **settings: Any) -> Iterator[str]:
     """Its address."""
-    app = create_app(lambda: Models([translator]), settings_with())
+    app = create_app(lambda: Models(translators), settings_with(**settings))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     with bind("127.0.0.1", 0) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))

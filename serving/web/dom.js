@@ -22,4 +22,11 @@ export function debounced(action, wait) {
   };
 }
 
+/** Calls `action` when the pointer has left; a finger leaves at once, and wants to look first. */
+export function onLeave(root, action) {
+  root.addEventListener("pointerleave", ({ pointerType }) => {
+    if (pointerType !== "touch") action();
+  });
+}
+
 export const percent = (share) => `${Math.round(share * 100)} %`;

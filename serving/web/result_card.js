@@ -1,7 +1,7 @@
 // One model's answer: its words, shaded by confidence and lit by attention, and its alternatives.
 
 import { copyFrom } from "./clipboard.js";
-import { byId, element, percent } from "./dom.js";
+import { byId, element, onLeave, percent } from "./dom.js";
 import { heatMap } from "./heat_map.js";
 import { cut, Words } from "./words.js";
 
@@ -128,7 +128,7 @@ export class ResultCard {
   listenToWords() {
     const at = (event) => Number(event.target.closest(".word")?.dataset.at ?? -1);
     this.output.addEventListener("pointerover", (event) => this.point(at(event)));
-    this.output.addEventListener("pointerleave", () => this.point(-1));
+    onLeave(this.output, () => this.point(-1));
     this.output.addEventListener("focusout", () => this.point(-1));
     this.output.addEventListener("keydown", (event) => {
       const next = this.stepped(event.key);

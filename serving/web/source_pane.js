@@ -1,7 +1,7 @@
 // The text as typed. A mirror of it stands behind the field: the field grows with it, its words can
 // be lit, and where a word lies in it tells which word of the field the pointer is over.
 
-import { byId, element } from "./dom.js";
+import { byId, element, onLeave } from "./dom.js";
 import { cut } from "./words.js";
 
 export class SourcePane {
@@ -18,7 +18,7 @@ export class SourcePane {
       onText();
     });
     this.field.addEventListener("pointermove", (event) => this.point(this.under(event)));
-    this.field.addEventListener("pointerleave", () => this.point(-1));
+    onLeave(this.field, () => this.point(-1));
     document.addEventListener("selectionchange", () => this.pointAtCaret());
     byId("clear").addEventListener("click", () => {
       this.text = "";

@@ -1,8 +1,5 @@
 """A report in a real Chromium: it draws, sorts, copies, fits a phone, prints, asks for nothing."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,26 +13,9 @@ playwright = pytest.importorskip(
 )
 
 
-def chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
 @pytest.fixture(scope="module")
 def address(hostile_comparison: Path) -> str:
     return (hostile_comparison / "report" / "report.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    program = chromium()
-    if program is None:
-        pytest.skip("there is no Chromium on this machine")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=program, args=flags)
-        yield opened
-        opened.close()
 
 
 class Watched:
