@@ -32,6 +32,7 @@ class Lane:
         self._states = DecoderStates(step.inputs)
         self._starts: dict[Slot, dict[str, Array]] = {}
         self._grid = EMPTY  # of the last step
+        self._next_positions = np.zeros(1, np.int64)  # of its rows' children; last, of no parent's
         self._found: dict[str, Array] = {}
 
     def admit(self, slots: Sequence[Slot], encoded: Mapping[str, Array]) -> None:
@@ -49,24 +50,30 @@ class Lane:
             EngineError: a row names a slot that is not running, or ONNX Runtime failed.
         """
         self._pack()
-        fresh = rows.parents < 0
-        positions = np.where(fresh, 0, _take(self._grid.positions, rows.parents) + 1)
+        positions = self._next_positions[rows.parents]
         places = self._places.of(rows.slots)
         grid = Grid(places, positions, len(self._places), self._least_width)
-        feeds = self._layout(grid, rows.last_ids) | self._caches.step(
-            grid, rows.parents, self._grid
-        )
-        feeds[names.PARENTS] = grid.spread(self._origins(rows))
-        feeds[names.K] = np.array([k])
-        wanted = np.empty((len(rows.slots), 0), np.int64) if rows.wanted is None else rows.wanted
-        feeds[names.WANTED_IDS] = wanted
-        feeds[names.WITH_ATTENTION] = np.array([with_attention])
+        self._caches.step(grid, rows.parents, self._grid)
+        wanted = np.empty((len(places), 0), np.int64) if rows.wanted is None else rows.wanted
+        feeds = {
+            names.LAST_IDS: grid.spread(rows.last_ids),
+            names.POSITIONS: grid.spread(positions),
+            names.LIVE: grid.cells,
+            names.K: np.array([k]),
+            names.WITH_ATTENTION: np.array([with_attention]),
+            names.WANTED_IDS: wanted,
+        }
+        if self._states.names:
+            feeds[names.PARENTS] = grid.spread(self._origins(rows)).ravel()
         following = self._states.following(grid.n_cells)
         found = self._room(wanted, k, with_attention)
-        kept = (self._memory.tensors, self._states.tensors, self._caches.tensors)
+        kept = (
+            *(self._memory.tensors, self._states.tensors),
+            *(self._caches.tensors, self._caches.told),
+        )
         self._step.run_into(feeds, kept, (found, following, self._caches.outputs))
         self._states.replace(following)
-        self._grid = grid
+        self._grid, self._next_positions = grid, np.append(positions + 1, 0)
         attention = found.get(names.ATTENTION)
         if attention is not None:
             attention = attention[:, : self._memory.longest].copy()
@@ -92,19 +99,10 @@ class Lane:
             self._memory.pack(kept)
             self._caches.pack(kept)
 
-    def _layout(self, grid: Grid, last_ids: Ids) -> dict[str, Array]:
-        """The integers that tell the step graph which cell is what."""
-        shape = (grid.n_sentences, grid.width)
-        return {
-            names.LAST_IDS: grid.spread(last_ids).reshape(shape),
-            names.POSITIONS: grid.spread(grid.positions).reshape(shape),
-            names.LIVE: grid.cells,
-        }
-
     def _origins(self, rows: Rows) -> Ids:
         """The entry of the replaced states that each row continues."""
         fresh = rows.parents < 0
-        origins = _take(self._grid.cells, rows.parents)
+        origins = np.append(self._grid.cells, 0)[rows.parents]
         origins[fresh] = self._states.begin([self._starts[s] for s in rows.slots[fresh].tolist()])
         return origins
 
@@ -122,11 +120,6 @@ class Lane:
                 for name, shape in shapes.items()
             }
         return self._found
-
-
-def _take(values: Ids, parents: Ids) -> Ids:
-    """values[parents] (rows,); anything where a row has no parent."""
-    return np.append(values, 0)[parents]  # the parent of a new row is -1
 
 
 def memory_axes(encoded: Axes) -> Axes:

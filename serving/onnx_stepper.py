@@ -4,6 +4,7 @@ The graphs are those of `mt.graph_signature`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class OnnxStepper:
         self._lanes = [Lane(encoder.outputs, step, least_width=width) for width in (1, 2)]
         self._looks_up = names.WANTED_IDS in step.inputs
         self._lane_of: dict[Slot, int] = {}
-        self._ranks = np.zeros(0, np.int64)  # of the last step's rows among those of their lane
+        self._ranks: Ids | None = None  # of the last step's rows in their lanes, where many ran
         self._next_slot = 0
 
     @property
@@ -83,31 +84,34 @@ class OnnxStepper:
         Raises:
             EngineError: a row names a slot that is not running, or ONNX Runtime failed.
         """
-        lanes = self._lanes_of(rows.slots)
-        parents = np.where(rows.parents < 0, -1, np.append(self._ranks, 0)[rows.parents])
+        k = min(k, self._vocab_size)
+        if self._ranks is not None:
+            parents = np.where(rows.parents < 0, -1, np.append(self._ranks, 0)[rows.parents])
+            rows = replace(rows, parents=parents)
+        lanes = set(self._lane_of.values())
+        if len(lanes) < 2:
+            self._ranks = None
+            return self._step(self._lanes[max(lanes, default=0)], rows, k, with_attention)
+        return self._step_apart(rows, k, with_attention)
+
+    def _step_apart(self, rows: Rows, k: int, with_attention: bool) -> StepOutput:
+        """Step each lane's rows; one of no running sentence goes where that will be said."""
+        lanes = np.array([self._lane_of.get(slot, 0) for slot in rows.slots.tolist()])
         self._ranks = np.zeros(len(lanes), np.int64)
         outputs = []
         for number in sorted(set(lanes.tolist())):
             here = (lanes == number).nonzero()[0]
             self._ranks[here] = np.arange(len(here))
             wanted = None if rows.wanted is None else rows.wanted[here]
-            own = Rows(rows.slots[here], parents[here], rows.last_ids[here], wanted)
-            lane = self._lanes[number]
-            outputs.append((here, self._step(lane, own, min(k, self._vocab_size), with_attention)))
-        return outputs[0][1] if len(outputs) == 1 else _together(outputs)
+            own = Rows(rows.slots[here], rows.parents[here], rows.last_ids[here], wanted)
+            outputs.append((here, self._step(self._lanes[number], own, k, with_attention)))
+        return _together(outputs)
 
     def _step(self, lane: Lane, rows: Rows, k: int, with_attention: bool) -> StepOutput:
         """One lane's step; a graph that looks no ids up is asked for all of them."""
         if rows.wanted is None or self._looks_up:
             return lane.step(rows, k, with_attention)
         return _look_up(lane.step(rows, self._vocab_size, with_attention), k, rows.wanted)
-
-    def _lanes_of(self, slots: Ids) -> Ids:
-        """The lane of each row; a slot that is not running is in the first, which will say so."""
-        used = set(self._lane_of.values())
-        if len(used) == 1:
-            return np.full(len(slots), used.pop())
-        return np.array([self._lane_of.get(slot, 0) for slot in slots.tolist()])
 
     def retire(self, slots: Sequence[Slot]) -> None:
         """Free sentences whose rows will not be stepped again; their neighbours run on."""

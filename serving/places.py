@@ -8,13 +8,15 @@ from mt.errors import EngineError
 from mt.stepper import Ids, Slot
 
 PACK_PART = 0.125  # of all places: so many must be free before the others move together
+FREE = -1
 
 
 class Places:
     """A place that is freed is given again, so that nobody moves while others come and go."""
 
     def __init__(self) -> None:
-        self._slots: list[Slot | None] = []
+        self._slots = np.zeros(0, np.int64)  # of each place
+        self._note()
 
     def __len__(self) -> int:
         """Number of places, free ones included."""
@@ -22,20 +24,20 @@ class Places:
 
     def admit(self, slots: Sequence[Slot]) -> Ids:
         """Give each of these sentences a place: a free one, or a new one behind all others."""
-        free = [place for place, slot in enumerate(self._slots) if slot is None][: len(slots)]
-        self._slots += [None] * (len(slots) - len(free))
-        places = [*free, *range(len(self._slots) - len(slots) + len(free), len(self._slots))]
-        for place, slot in zip(places, slots, strict=True):
-            self._slots[place] = slot
-        return np.array(places, np.int64)
+        free = (self._slots == FREE).nonzero()[0][: len(slots)]
+        new = np.arange(len(self._slots), len(self._slots) + len(slots) - len(free))
+        places = np.concatenate([free, new])
+        self._slots = np.concatenate([self._slots, new])
+        self._slots[places] = slots
+        self._note()
+        return places
 
     def retire(self, slots: Sequence[Slot]) -> Ids:
         """Free the places of these sentences, as far as they run; returns them."""
-        gone = set(slots)
-        places = [place for place, slot in enumerate(self._slots) if slot in gone]
-        for place in places:
-            self._slots[place] = None
-        return np.array(places, np.int64)
+        places = np.isin(self._slots, slots).nonzero()[0]
+        self._slots[places] = FREE
+        self._note()
+        return places
 
     def of(self, slots: Ids) -> Ids:
         """The place of each slot.
@@ -43,16 +45,24 @@ class Places:
         Raises:
             EngineError: a slot is not running.
         """
-        place = {slot: place for place, slot in enumerate(self._slots)}
-        try:
-            return np.array([place[slot] for slot in slots.tolist()], np.int64)
-        except KeyError as error:
-            raise EngineError(f"slot {error} is not running") from None
+        at = np.minimum(self._sorted.searchsorted(slots), len(self) - 1)
+        places: Ids = self._order[at]
+        wrong = (self._slots[places] != slots).nonzero()[0]
+        if len(wrong):
+            raise EngineError(f"slot {slots[wrong[0]]} is not running")
+        return places
 
     def pack(self) -> Ids | None:
         """Close the gaps where that pays: the old place of each new one, or None."""
-        kept = [place for place, slot in enumerate(self._slots) if slot is not None]
-        if len(self._slots) - len(kept) <= PACK_PART * len(self._slots):
+        if self._n_free <= PACK_PART * len(self):
             return None
-        self._slots = [self._slots[place] for place in kept]
-        return np.array(kept, np.int64)
+        kept = (self._slots != FREE).nonzero()[0]
+        self._slots = self._slots[kept]
+        self._note()
+        return kept
+
+    def _note(self) -> None:
+        """Where to look a slot up."""
+        self._order = np.argsort(self._slots)
+        self._sorted = self._slots[self._order]
+        self._n_free = int((self._slots == FREE).sum())

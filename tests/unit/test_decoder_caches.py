@@ -33,7 +33,8 @@ class Walk:
         positions = np.where(where < 0, 0, np.append(self.last.positions, 0)[where] + 1)
         n = len(self.caches._written)
         grid = Grid(np.array(sentences), positions, n, least_width)
-        feeds = self.caches.step(grid, where, self.last)
+        self.caches.step(grid, where, self.last)
+        feeds = self.caches.told
         self.last = grid
         pool, bias = self.caches.tensors["state.keys.0"], feeds[names.CACHE_BIAS]
         places = feeds[names.CACHE_PLACES].reshape(-1, HEADS, 3)
@@ -138,7 +139,8 @@ def test_the_arrays_stay_while_they_are_large_enough() -> None:
 def test_a_model_without_caches() -> None:
     caches = DecoderCaches({"state.hidden": ["entries", 4]})
     caches.admit(np.array([0, 1]))
-    assert caches.step(Grid(np.array([0]), np.array([0]), 2), np.array([-1]), EMPTY) == {}
+    caches.step(Grid(np.array([0]), np.array([0]), 2), np.array([-1]), EMPTY)
+    assert caches.told == {}
     caches.retire(np.array([1]))
     caches.pack(np.array([0]))
     assert caches.names == []

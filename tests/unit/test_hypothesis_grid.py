@@ -21,7 +21,7 @@ def test_sentences_need_not_stand_in_order() -> None:
 
 def test_values_go_to_their_places_and_zero_to_empty_ones() -> None:
     found = grid([0, 1, 1], n_sentences=2)
-    assert found.spread(np.array([7, 8, 9])).tolist() == [7, 0, 8, 9]
+    assert found.spread(np.array([7, 8, 9])).tolist() == [[7, 0], [8, 9]]
 
 
 def test_a_grid_without_rows() -> None:
@@ -32,4 +32,6 @@ def test_a_grid_may_be_wider_than_its_rows_need() -> None:
     grid = Grid(np.array([0, 1]), np.array([3, 4]), 2, least_width=2)
     assert grid.width == 2
     assert grid.cells.tolist() == [0, 2]
-    assert grid.spread(np.array([7, 8])).tolist() == [7, 0, 8, 0]
+    assert grid.spread(np.array([7, 8])).tolist() == [[7, 0], [8, 0]]
+    assert [part.tolist() for part in grid.empty] == [[0, 1], [1, 1]]
+    assert grid.counts().tolist() == [1, 1]
