@@ -7,7 +7,7 @@ tensors are kept once per slot; only decoder state moves when hypotheses are reo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -55,12 +55,27 @@ class StepOutput:
     wanted: LogProbs | None = None
 
 
+class Footprint(NamedTuple):
+    """Bytes that a running sentence takes beside the weights; 0 where a stepper does not count.
+
+    source_token: of what decoding reads of one source token; entry: of what one hypothesis
+    remembers of one token it has written.
+    """
+
+    source_token: int = 0
+    entry: int = 0
+
+
 class Stepper(Protocol):
     """A model with its cache, as the search sees it. Not thread-safe: one search owns it."""
 
     @property
     def vocab_size(self) -> int:
         """Number of ids; `step` returns min(k, vocab_size) continuations."""
+
+    @property
+    def footprint(self) -> Footprint:
+        """What running sentences take of memory."""
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
@@ -77,10 +92,19 @@ class Stepper(Protocol):
         """Free sentences whose rows will not be stepped again; their neighbours run on."""
 
 
+class OpenedStepper(Stepper, Protocol):
+    """A stepper over a bundle's graphs."""
+
+    def twin(self) -> "OpenedStepper":
+        """Another one on the same weights, for another thread."""
+
+
 class OpenStepper(Protocol):
     """How a runtime opens a bundle; `threads` are its intra-operator threads."""
 
-    def __call__(self, bundle: Bundle, precision: str | None = None, threads: int = 1) -> Stepper:
+    def __call__(
+        self, bundle: Bundle, precision: str | None = None, threads: int = 1
+    ) -> OpenedStepper:
         """Open the bundle's graphs at one of its precisions (None: the manifest's default)."""
 
 

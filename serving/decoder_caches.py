@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mt import graph_signature as names
 from mt.stepper import Ids
-from serving.hypothesis_grid import EMPTY, Grid
+from serving.hypothesis_grid import Grid
 from serving.padding import padded
 
 Floats = npt.NDArray[np.float32]
@@ -32,12 +32,12 @@ class DecoderCaches:
 
     `tensors` has them by the names of the step graph's inputs, `outputs` the same arrays by those
     of its outputs, `told` what the graph is told of them. Each stays the same object while nothing
-    but the arrays' contents changes.
+    but the arrays' contents changes; `axes` are those of the states that are caches.
     """
 
     def __init__(self, inputs: Mapping[str, Axes]) -> None:
         """Start empty; `inputs` are the step graph's."""
-        self._axes = {
+        self.axes = {
             name: axes
             for name, axes in inputs.items()
             if name.startswith(names.STATE) and names.CACHE_LEN in axes
@@ -45,17 +45,12 @@ class DecoderCaches:
         self.tensors: dict[str, Floats] = {}
         self.outputs: dict[str, Floats] = {}
         self.told: Arrays = {}
-        self._n_heads = int(next(iter(self._axes.values()))[1]) if self._axes else 0
+        self._n_heads = int(next(iter(self.axes.values()))[1]) if self.axes else 0
         self._written = np.zeros(0, np.int64)  # entries of each place
         self._looked_at = np.zeros(0, np.int64)  # of them, when somebody last looked for dead ones
         self._positions = np.zeros((0, 0), np.int64)  # (places, cache_len)
         self._bias = np.zeros((0, 1, 1, 0), np.float32)  # (places, 1, width, cache_len)
         self._targets = np.zeros((0, 1, 0, 3), np.int64)  # (places, width, n_heads, 3)
-
-    @property
-    def names(self) -> list[str]:
-        """Of the states that are caches."""
-        return list(self._axes)
 
     def admit(self, places: Ids) -> None:
         """Begin sentences without an entry in these places; new ones are appended."""
@@ -80,7 +75,7 @@ class DecoderCaches:
 
         parents (rows,): rows of the grid `last`, of the step before, or -1.
         """
-        if not self._axes:
+        if not self.axes:
             return
         moved = not self._goes_on(grid, parents, last)
         if moved:
@@ -163,7 +158,7 @@ class DecoderCaches:
             length = ample
             kept = min(kept, length)
         tensors: dict[str, Floats] = {}
-        for name, axes in self._axes.items():
+        for name, axes in self.axes.items():
             shape = (n_places, self._n_heads, length, int(axes[-1]))
             tensors[name] = np.zeros(shape, np.float32)
             if held:

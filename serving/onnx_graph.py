@@ -65,6 +65,10 @@ class OnnxGraph:
             raise ConfigError(f"this ONNX Runtime cannot use {device} here; choose device cpu")
         return cls(session)
 
+    def twin(self) -> "OnnxGraph":
+        """The same weights, for another thread; several may run at the same time."""
+        return OnnxGraph(self._session)
+
     def run(self, feeds: Arrays) -> dict[str, Array]:
         """Every output, in new arrays.
 

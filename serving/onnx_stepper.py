@@ -3,17 +3,18 @@
 The graphs are those of `mt.graph_signature`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
 from mt import graph_signature as names
 from mt.bundle import Bundle
 from mt.errors import BundleError, InputError
-from mt.stepper import Attention, Ids, Rows, Slot, StepOutput
+from mt.stepper import Attention, Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
-from serving.decoder_caches import DecoderCaches
+from serving.decoder_caches import Axes, DecoderCaches
 from serving.decoder_states import DecoderStates
 from serving.lane import Lane, memory_axes
 from serving.onnx_graph import Device, OnnxGraph
@@ -44,7 +45,7 @@ class OnnxStepper:
 
     def __init__(self, encoder: OnnxGraph, step: OnnxGraph, vocab_size: int) -> None:
         """Take two graphs of our signature; see `open_stepper`."""
-        self._encoder, self._vocab_size = encoder, vocab_size
+        self._encoder, self._step, self._vocab_size = encoder, step, vocab_size
         self._lanes = [Lane(encoder.outputs, step, least_width=width) for width in (1, 2)]
         self._looks_up = names.WANTED_IDS in step.inputs
         self._lane_of: dict[Slot, int] = {}
@@ -55,6 +56,18 @@ class OnnxStepper:
     def vocab_size(self) -> int:
         """Number of ids."""
         return self._vocab_size
+
+    @property
+    def footprint(self) -> Footprint:
+        """What the arrays take that are kept for running sentences, padding aside."""
+        caches = DecoderCaches(self._step.inputs).axes
+        return Footprint(
+            source_token=_bytes_of(memory_axes(self._encoder.outputs)), entry=_bytes_of(caches)
+        )
+
+    def twin(self) -> "OnnxStepper":
+        """Another one on the same weights, for another thread."""
+        return OnnxStepper(self._encoder.twin(), self._step.twin(), self._vocab_size)
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
@@ -91,7 +104,7 @@ class OnnxStepper:
         lanes = set(self._lane_of.values())
         if len(lanes) < 2:
             self._ranks = None
-            return self._step(self._lanes[max(lanes, default=0)], rows, k, with_attention)
+            return self._step_in(self._lanes[max(lanes, default=0)], rows, k, with_attention)
         return self._step_apart(rows, k, with_attention)
 
     def _step_apart(self, rows: Rows, k: int, with_attention: bool) -> StepOutput:
@@ -104,10 +117,10 @@ class OnnxStepper:
             self._ranks[here] = np.arange(len(here))
             wanted = None if rows.wanted is None else rows.wanted[here]
             own = Rows(rows.slots[here], rows.parents[here], rows.last_ids[here], wanted)
-            outputs.append((here, self._step(self._lanes[number], own, k, with_attention)))
+            outputs.append((here, self._step_in(self._lanes[number], own, k, with_attention)))
         return _together(outputs)
 
-    def _step(self, lane: Lane, rows: Rows, k: int, with_attention: bool) -> StepOutput:
+    def _step_in(self, lane: Lane, rows: Rows, k: int, with_attention: bool) -> StepOutput:
         """One lane's step; a graph that looks no ids up is asked for all of them."""
         if rows.wanted is None or self._looks_up:
             return lane.step(rows, k, with_attention)
@@ -161,10 +174,16 @@ def _padded(attentions: Sequence[Attention]) -> Attention:
     return np.concatenate([np.pad(a, p) for a, p in zip(attentions, padding, strict=True)])
 
 
+def _bytes_of(tensors: Mapping[str, Axes]) -> int:
+    """Of one entry of the axes that have no fixed size, in tensors of float32."""
+    fixed = ([size for size in axes if isinstance(size, int)] for axes in tensors.values())
+    return sum(4 * prod(sizes) for sizes in fixed)
+
+
 def _signature_problems(encoder: OnnxGraph, step: OnnxGraph) -> list[str]:
     """What keeps two graphs from being run by this file, one phrase for each tensor."""
     states = DecoderStates(step.inputs)
-    all_states = [*states.names, *DecoderCaches(step.inputs).names]
+    all_states = [*states.names, *DecoderCaches(step.inputs).axes]
     following = {name.replace(names.STATE, names.NEXT, 1) for name in all_states}
     provided = {*names.STEP_INPUTS, *memory_axes(encoder.outputs), *all_states}
     needed = {names.TOP_IDS, names.TOP_LOG_PROBS, *following}

@@ -45,24 +45,24 @@ class Places:
         Raises:
             EngineError: a slot is not running.
         """
-        at = np.minimum(self._sorted.searchsorted(slots), len(self) - 1)
-        places: Ids = self._order[at]
-        wrong = (self._slots[places] != slots).nonzero()[0]
+        at = self._sorted[:-1].searchsorted(slots)
+        wrong = (self._sorted[at] != slots).nonzero()[0]
         if len(wrong):
             raise EngineError(f"slot {slots[wrong[0]]} is not running")
+        places: Ids = self._order[at]
         return places
 
     def pack(self) -> Ids | None:
         """Close the gaps where that pays: the old place of each new one, or None."""
         if self._n_free <= PACK_PART * len(self):
             return None
-        kept = (self._slots != FREE).nonzero()[0]
+        kept: Ids = (self._slots != FREE).nonzero()[0]
         self._slots = self._slots[kept]
         self._note()
         return kept
 
     def _note(self) -> None:
         """Where to look a slot up."""
-        self._order = np.argsort(self._slots)
-        self._sorted = self._slots[self._order]
+        order = np.argsort(self._slots)
+        self._order, self._sorted = np.append(order, 0), np.append(self._slots[order], FREE)
         self._n_free = int((self._slots == FREE).sum())

@@ -16,8 +16,17 @@ class EngineSettings(Strict):
     """One engine: a model, its thread, its running batch and its queue."""
 
     precision: str | None = Field(None, description="graphs to run; unset: the bundle's default")
+    workers: int = Field(
+        1, ge=1, le=256, description="running batches side by side, each on a thread of its own"
+    )
     threads: int = Field(1, ge=1, le=256, description="threads inside one model step")
-    max_rows: int = Field(160, ge=1, description="live hypotheses in the running batch")
+    max_rows: int = Field(160, ge=1, description="live hypotheses in a running batch")
+    max_cache_bytes: int = Field(
+        1_073_741_824,
+        ge=1,
+        description="bytes that the sentences of a running batch may come to take, beside the "
+        "weights; one alone may take more",
+    )
     max_waiting: int = Field(512, ge=1, description="sentences queued beyond those running")
     max_source_tokens_per_step: int = Field(
         4096,
@@ -188,7 +197,7 @@ class ServeSettings(Strict):
         Beyond it Ray refuses by itself, without our error body, so it must be the larger bound.
         """
         engines = [self.engine_for(bundle) for bundle in self.bundles]
-        return 16 + sum(engine.max_rows + engine.max_waiting for engine in engines)
+        return 16 + sum(one.workers * one.max_rows + one.max_waiting for one in engines)
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> ServeSettings:

@@ -54,7 +54,7 @@ class Translator:
     def __init__(
         self,
         bundle: Bundle,
-        stepper: Stepper,
+        steppers: Sequence[Stepper],
         settings: EngineSettings = _DEFAULT_ENGINE,
         limits: Limits = OFFLINE,
         cache_bytes: int = 0,
@@ -65,7 +65,7 @@ class Translator:
         self._planner = Planner(bundle.tokenizer, bundle.manifest)
         spaced = has_spaces(bundle.manifest.target_language)
         self.engine = Engine(
-            stepper,
+            steppers,
             settings,
             bundle.manifest.max_target_tokens,
             bundle.manifest.name,
@@ -94,7 +94,8 @@ class Translator:
         """
         bundle = bundles.open(Path(folder))
         stepper = runtime("onnx")(bundle, settings.precision, settings.threads)
-        translator = cls(bundle, stepper, settings, limits, cache_bytes)
+        steppers = [stepper, *(stepper.twin() for _ in range(1, settings.workers))]
+        translator = cls(bundle, steppers, settings, limits, cache_bytes)
         try:
             translator.engine.submit([UNK_ID, EOS_ID], SearchOptions(max_length=1)).result()
         except BaseException:

@@ -2,15 +2,20 @@
 
 import itertools
 import math
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import reduce
+from typing import NamedTuple
 
 from mt.beam_search import Hypothesis, Job, SearchOptions
 from mt.errors import DeadlineError
+from mt.stepper import Footprint
 
+NOT_COUNTED = Footprint()
 Outcome = list[Hypothesis] | Exception
 
 _keys = itertools.count()
@@ -24,6 +29,8 @@ class Sentence:
     options: SearchOptions
     deadline: float
     """On the clock of `time.monotonic`; infinite where the answer may take any time."""
+    longest: int = 0
+    """Tokens that its longest hypothesis may have."""
     future: Future[list[Hypothesis]] = field(default_factory=Future)
     joined: float = field(default_factory=time.monotonic)
     key: int = field(default_factory=lambda: next(_keys))
@@ -61,6 +68,37 @@ def expired() -> DeadlineError:
     return DeadlineError("the deadline passed before the translation was finished; try again")
 
 
+@dataclass(frozen=True)
+class Room:
+    """What may enter a running batch: rows, source tokens, and bytes with those who run."""
+
+    rows: int
+    tokens: int = sys.maxsize
+    bytes: int = sys.maxsize
+    footprint: Footprint = NOT_COUNTED
+
+
+class Load(NamedTuple):
+    """What sentences that run together need: all their tensors are as long as the longest's."""
+
+    sentences: int = 0
+    source_tokens: int = 0
+    entries: int = 0
+
+    def beside(self, sentence: Sentence) -> "Load":
+        """With one more."""
+        return Load(
+            self.sentences + 1,
+            max(self.source_tokens, len(sentence.src_ids)),
+            max(self.entries, sentence.rows * sentence.longest),
+        )
+
+    def bytes(self, footprint: Footprint) -> int:
+        """The most they may come to take."""
+        each = self.source_tokens * footprint.source_token + self.entries * footprint.entry
+        return self.sentences * each
+
+
 class WaitingLine:
     """First come, first served, as far as lengths are alike; the engine's lock guards it."""
 
@@ -73,28 +111,40 @@ class WaitingLine:
     def __iter__(self) -> Iterator[Sentence]:
         return iter(self._sentences)
 
+    @property
+    def rows(self) -> int:
+        """What all of them would reserve."""
+        return sum(sentence.rows for sentence in self._sentences)
+
     def join(self, sentences: Iterable[Sentence]) -> None:
         """Stand at the end."""
         self._sentences.extend(sentences)
 
     def take(
-        self, rows: int, tokens: int, alone: bool, overdue_before: float = -math.inf
+        self, room: Room, running: Iterable[Sentence] = (), overdue_before: float = -math.inf
     ) -> list[Sentence]:
-        """Let as many leave the line as fit into `rows` free rows and `tokens`.
+        """Let as many leave the line as find room beside those who run.
 
         Tokens are those the encoder will see, padding included; so behind the oldest sentence come
         those of about its length. Nobody overtakes the oldest, nor one that joined before
-        `overdue_before`: so a wide or long one cannot starve. It enters at the latest when it would
-        run `alone`.
+        `overdue_before`: so a wide or long one cannot starve. It enters at the latest when nobody
+        runs, with room or without.
         """
         taken: list[Sentence] = []
-        longest = 0
+        rows, longest = room.rows, 0
+        load = reduce(Load.beside, running, Load())
+        alone = not load.sentences
         for sentence in self._in_turn(overdue_before):
             longest = max(longest, len(sentence.src_ids))
-            fits = sentence.rows <= rows and (not taken or longest * (len(taken) + 1) <= tokens)
+            fits = (
+                sentence.rows <= rows
+                and (not taken or longest * (len(taken) + 1) <= room.tokens)
+                and load.beside(sentence).bytes(room.footprint) <= room.bytes
+            )
             if not fits and (taken or not alone):
                 break
             taken.append(sentence)
+            load = load.beside(sentence)
             rows -= sentence.rows
         if taken:
             gone = set(taken)

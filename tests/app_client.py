@@ -35,7 +35,7 @@ def echo(
 ) -> Translator:
     """A translator that says every text back, unless the stepper does otherwise."""
     stepper = stepper or EchoStepper(bundle.manifest.vocab_size)
-    return Translator(bundle, stepper, engine or EngineSettings(), limits or Limits())
+    return Translator(bundle, [stepper], engine or EngineSettings(), limits or Limits())
 
 
 class AppClient:

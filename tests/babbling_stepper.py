@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mt.stepper import Attention, Rows, StepOutput
+from mt.stepper import Attention, Footprint, Rows, StepOutput
 from mt.tokenizer import EOS_ID, SPECIAL_IDS
 
 
@@ -25,6 +25,11 @@ class BabblingStepper:
     @property
     def vocab_size(self) -> int:
         return self._vocab_size
+
+    @property
+    def footprint(self) -> Footprint:
+        """Not counted."""
+        return Footprint()
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mt.errors import EngineError
-from mt.stepper import Ids, Rows, StepOutput
+from mt.stepper import Footprint, Ids, Rows, StepOutput
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 Floats = npt.NDArray[np.float32]
@@ -43,6 +43,11 @@ class CheckedStepper(ABC):
     @property
     def vocab_size(self) -> int:
         return self._vocab_size
+
+    @property
+    def footprint(self) -> Footprint:
+        """Not counted."""
+        return Footprint()
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mt.errors import ConfigError
-from mt.stepper import Rows, Slot, StepOutput
+from mt.stepper import Footprint, Rows, Slot, StepOutput
 from training.stepper import TorchStepper, best_of
 
 
@@ -33,6 +33,11 @@ class EnsembleStepper:
     def vocab_size(self) -> int:
         """Number of ids."""
         return self._members[0].vocab_size
+
+    @property
+    def footprint(self) -> Footprint:
+        """Not counted."""
+        return Footprint()
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None

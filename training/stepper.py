@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mt.errors import EngineError, InputError
-from mt.stepper import Ids, Rows, Slot, StepOutput
+from mt.stepper import Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import BOS_ID, PAD_ID, UNK_ID
 from training.models.seq2seq import Encoded, Seq2Seq, Tensors, device_of
 
@@ -48,6 +48,11 @@ class TorchStepper:
     def vocab_size(self) -> int:
         """Number of ids."""
         return self._model.vocab_size
+
+    @property
+    def footprint(self) -> Footprint:
+        """Not counted."""
+        return Footprint()
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mt.stepper import Rows, Slot, StepOutput
+from mt.stepper import Footprint, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
 from training.models.seq2seq import Encoded, Seq2Seq
 from training.stepper import best_of
@@ -19,6 +19,11 @@ class Uncached:
         self._encoded: Encoded | None = None
         self._first_slot = self._next_slot = 0
         self._prefixes: list[list[int]] = []  # of the last step's rows
+
+    @property
+    def footprint(self) -> Footprint:
+        """Not counted."""
+        return Footprint()
 
     @property
     def vocab_size(self) -> int:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from mt.beam_search import SearchOptions, search
-from mt.stepper import Rows, StepOutput, Stepper
+from mt.stepper import Footprint, Rows, StepOutput, Stepper
 from tests.benchmarks import report
 from tests.benchmarks.contestants import SIZES, Load, our_steppers, random_model
 
@@ -35,6 +35,11 @@ class TimedStepper:
     def vocab_size(self) -> int:
         """That of the stepper inside."""
         return self._stepper.vocab_size
+
+    @property
+    def footprint(self) -> Footprint:
+        """That of the stepper inside."""
+        return self._stepper.footprint
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None

@@ -118,7 +118,7 @@ def test_any_bytes_are_taken_apart_or_refused(content: bytes, ending: str) -> No
 @pytest.fixture(scope="module")
 def babble() -> Iterator[Translator]:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=40)
-    with Translator(bundle, BabblingStepper(3, bundle.tokenizer.vocab_size)) as translator:
+    with Translator(bundle, [BabblingStepper(3, bundle.tokenizer.vocab_size)]) as translator:
         yield translator
 
 

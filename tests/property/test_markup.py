@@ -44,7 +44,7 @@ trees = st.recursive(inline, lambda inner: several(element(BLOCK, inner) | inlin
 def babble(request: pytest.FixtureRequest) -> Iterator[Translator]:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=40)
     stepper = BabblingStepper(3, bundle.tokenizer.vocab_size, attentive=request.param)
-    with Translator(bundle, stepper) as translator:
+    with Translator(bundle, [stepper]) as translator:
         yield translator
 
 

@@ -37,7 +37,7 @@ def test_nothing_protected_is_lost(
     stepper = stepper_of(kind, bundle.tokenizer.vocab_size)
     wishes = TextOptions.model_validate({"do_not_translate": TERMS} | options)
     given = cases(seed=count, count=count)
-    with Translator(bundle, stepper) as translator:
+    with Translator(bundle, [stepper]) as translator:
         answers = translator.translate([case.text for case in given], SEARCH, None, wishes)
     broken = [
         (case.text, answer.text, case.broken(answer.text))

@@ -22,7 +22,7 @@ layouts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(SPACES)), m
 @pytest.fixture(scope="module")
 def echo() -> Iterator[Translator]:
     bundle = fake_bundle(max_source_tokens=16)
-    with Translator(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
+    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
         yield translator
 
 

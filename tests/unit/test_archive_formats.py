@@ -175,7 +175,7 @@ def test_archives_through_a_translator_that_says_them_back(
 ) -> None:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=300, max_target_tokens=300)
     found = open_file(name, zipped(members))
-    with Translator(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
+    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
         search = SearchOptions(beam_size=1)
         answers = translator.translate(found.texts, search, None, found.text_options)
     said = unzipped(found.filled([answer.text for answer in answers]))

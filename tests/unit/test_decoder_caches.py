@@ -143,4 +143,4 @@ def test_a_model_without_caches() -> None:
     assert caches.told == {}
     caches.retire(np.array([1]))
     caches.pack(np.array([0]))
-    assert caches.names == []
+    assert caches.axes == {}

@@ -19,7 +19,7 @@ from mt.errors import (
     OverloadedError,
     UnavailableError,
 )
-from mt.stepper import Rows, StepOutput, Stepper
+from mt.stepper import Footprint, Rows, StepOutput, Stepper
 from mt.tokenizer import EOS_ID
 from serving.engine import Engine
 from serving.settings import EngineSettings
@@ -34,7 +34,7 @@ SRC = [5, 6, 7, EOS_ID]
 @contextmanager
 def running(stepper: Stepper, **settings: object) -> Iterator[Engine]:
     """An engine that leaves no thread behind."""
-    engine = Engine(stepper, EngineSettings.model_validate(settings), 40, "test")
+    engine = Engine([stepper], EngineSettings.model_validate(settings), 40, "test")
     try:
         yield engine
     finally:
@@ -467,3 +467,50 @@ def test_statistics_count_rows_and_steps() -> None:
         idle = engine.stats()
         assert (idle.running, idle.rows, idle.done, idle.steps) == (0, 0, 2, 4)
         assert idle.mean_rows == 2.0
+
+
+def test_several_workers_share_the_line() -> None:
+    """Both run at once, and a line that is short is shared fairly."""
+    steppers = [GatedStepper(), GatedStepper()]
+    engine = Engine(steppers, EngineSettings(workers=2), 40, "test")
+    with engine:
+        futures = engine.submit_many([SRC] * 4, BEAM)
+        for stepper in steppers:
+            stepper.wait_until_asked()
+        assert [len(stepper.running) for stepper in steppers] == [2, 2]
+        assert engine.stats().running == 4
+        steppers[0].open()
+        eventually(lambda: engine.stats().done == 2)
+        more = engine.submit_many([SRC] * 3, BEAM)
+        assert all(ids_of(future) == [5, 6, 7] for future in more), "a busy one keeps none waiting"
+        steppers[1].open()
+        assert all(ids_of(future) == [5, 6, 7] for future in futures)
+
+
+def test_one_worker_fails_and_the_other_goes_on() -> None:
+    steppers = [GatedStepper(open_gate=True, poison=[13]), GatedStepper(open_gate=True)]
+    with Engine(steppers, EngineSettings(workers=2), 40, "test") as engine:
+        futures = engine.submit_many([SRC, [13, EOS_ID]] * 10, GREEDY)
+        for i, future in enumerate(futures):
+            error = future.exception(PATIENCE_S)
+            assert error is None or (i % 2 and isinstance(error, EngineError))
+        assert engine.drain(PATIENCE_S)
+        stats = engine.stats()
+        assert stats.done + stats.failed == 20
+        assert (stats.running, stats.waiting, stats.rows) == (0, 0, 0)
+
+
+def test_sentences_wait_for_bytes() -> None:
+    class Heavy(GatedStepper):
+        @property
+        def footprint(self) -> Footprint:
+            return Footprint(entry=1)
+
+    stepper = Heavy()
+    options = SearchOptions(beam_size=2, max_length=10)  # 20 entries
+    with running(stepper, max_cache_bytes=45) as engine:
+        futures = engine.submit_many([SRC] * 3, options)
+        stepper.wait_until_asked()
+        assert len(stepper.running) == 2
+        stepper.open()
+        assert all(ids_of(future) == [5, 6, 7] for future in futures)

@@ -27,7 +27,7 @@ MARKUP = "<!doctype html><p>Hello <b>world</b>. Jane.</p>\n<ul><li>A dog.<li>1</
 
 
 def opened(stepper: Any, limits: Limits = OFFLINE, **engine: int) -> Translator:
-    return Translator(fake_bundle(), stepper, EngineSettings.model_validate(engine), limits)
+    return Translator(fake_bundle(), [stepper], EngineSettings.model_validate(engine), limits)
 
 
 def gated(**options: Any) -> GatedStepper:

@@ -40,7 +40,7 @@ def opened(
     settings = EngineSettings.model_validate(engine or {})
     bundle = fake_bundle(**facts)
     stepper = stepper or EchoStepper(bundle.tokenizer.vocab_size)
-    with Translator(bundle, stepper, settings, limits) as translator:
+    with Translator(bundle, [stepper], settings, limits) as translator:
         try:
             yield translator
         finally:

@@ -3,13 +3,18 @@
 import math
 
 from mt.search_options import SearchOptions
-from serving.waiting_line import DrainRate, Sentence, WaitingLine
+from mt.stepper import Footprint
+from serving.waiting_line import DrainRate, Load, Room, Sentence, WaitingLine
 
 MANY = 10_000
 
 
 def sentence(rows: int, deadline: float = math.inf, tokens: int = 2) -> Sentence:
     return Sentence([5] * tokens, SearchOptions(beam_size=rows), deadline)
+
+
+OTHERS = [sentence(1)]
+"""Who run already."""
 
 
 def line_of(*sentences: Sentence) -> WaitingLine:
@@ -21,44 +26,64 @@ def line_of(*sentences: Sentence) -> WaitingLine:
 def test_as_many_enter_as_fit() -> None:
     first, second, third = (sentence(4) for _ in range(3))
     line = line_of(first, second, third)
-    assert line.take(rows=9, tokens=MANY, alone=False) == [first, second]
+    assert line.take(Room(9, MANY), OTHERS) == [first, second]
     assert len(line) == 1
+
+
+def test_bytes_are_those_of_tensors_as_long_as_the_longest() -> None:
+    short = Sentence([5] * 2, SearchOptions(beam_size=1), math.inf, longest=10)
+    long = Sentence([5] * 20, SearchOptions(beam_size=3), math.inf, longest=50)
+    load = Load().beside(short).beside(long).beside(short)
+    assert load == Load(sentences=3, source_tokens=20, entries=150)
+    assert load.bytes(Footprint(source_token=7, entry=100)) == 3 * (20 * 7 + 150 * 100)
+
+
+def test_bytes_are_a_budget_too() -> None:
+    first, second, third = (
+        Sentence([5] * 4, SearchOptions(beam_size=1), math.inf, longest=10) for _ in range(3)
+    )
+    line = line_of(first, second, third)
+    footprint = Footprint(source_token=5, entry=8)  # 100 bytes a sentence
+    assert line.take(Room(9, MANY, 299, footprint), OTHERS) == [first]  # with one that runs
+    assert line.take(Room(9, MANY, 199, footprint), [first, second]) == []
+    assert line.take(Room(9, MANY, 99, footprint)) == [second]  # too large, but alone
+    assert line.take(Room(9, MANY, 100, footprint)) == [third]
 
 
 def test_a_wide_one_at_the_head_is_not_overtaken() -> None:
     wide, narrow = sentence(8), sentence(1)
     line = line_of(wide, narrow)
-    assert line.take(rows=7, tokens=MANY, alone=False) == []
-    assert line.take(rows=8, tokens=MANY, alone=False) == [wide]
+    assert line.take(Room(7, MANY), OTHERS) == []
+    assert line.take(Room(8, MANY), OTHERS) == [wide]
 
 
 def test_one_wider_than_the_batch_enters_alone() -> None:
     wide, narrow = sentence(8), sentence(1)
     line = line_of(narrow, wide, sentence(1))
-    assert line.take(rows=4, tokens=MANY, alone=True) == [narrow]
-    assert line.take(rows=3, tokens=MANY, alone=False) == []
-    assert line.take(rows=4, tokens=MANY, alone=True) == [wide]
+    assert line.take(Room(4, MANY)) == [narrow]
+    assert line.take(Room(3, MANY), OTHERS) == []
+    assert line.take(Room(4, MANY)) == [wide]
 
 
 def test_newcomers_are_encoded_a_few_at_a_time() -> None:
     short, other, last = (sentence(1, tokens=3) for _ in range(3))
     long = sentence(1, tokens=50)
     line = line_of(short, other, long, last)
-    assert line.take(rows=9, tokens=6, alone=False) == [short, other]
-    assert line.take(rows=9, tokens=6, alone=False) == [long]  # longer than allowed: by itself
-    assert line.take(rows=9, tokens=6, alone=False) == [last]
+    assert line.take(Room(9, 6), OTHERS) == [short, other]
+    assert line.take(Room(9, 6), OTHERS) == [long]  # longer than allowed: by itself
+    assert line.take(Room(9, 6), OTHERS) == [last]
 
 
 def test_padding_counts_as_tokens() -> None:
     line = line_of(sentence(1, tokens=2), sentence(1, tokens=5))
-    assert len(line.take(rows=9, tokens=9, alone=False)) == 1
+    assert len(line.take(Room(9, 9), OTHERS)) == 1
 
 
 def test_those_of_like_length_enter_together() -> None:
     oldest, long, alike, short = (sentence(1, tokens=n) for n in (10, 40, 11, 3))
     line = line_of(oldest, long, alike, short)
-    assert line.take(rows=3, tokens=MANY, alone=False) == [oldest, alike, short]
-    assert line.take(rows=3, tokens=MANY, alone=False) == [long]
+    assert line.take(Room(3, MANY), OTHERS) == [oldest, alike, short]
+    assert line.take(Room(3, MANY), OTHERS) == [long]
 
 
 def test_nobody_overtakes_one_that_has_waited_too_long() -> None:
@@ -66,16 +91,16 @@ def test_nobody_overtakes_one_that_has_waited_too_long() -> None:
     for age, one in enumerate((oldest, long, alike)):
         one.joined = float(age)
     line = line_of(oldest, long, alike)
-    assert line.take(rows=2, tokens=MANY, alone=False, overdue_before=1.5) == [oldest, long]
+    assert line.take(Room(2, MANY), OTHERS, overdue_before=1.5) == [oldest, long]
 
 
 def test_an_overdue_one_that_does_not_fit_keeps_others_out() -> None:
     oldest, wide, alike = sentence(1), sentence(8), sentence(1)
     oldest.joined, wide.joined, alike.joined = 0.0, 1.0, 2.0
     line = line_of(oldest, wide, alike)
-    assert line.take(rows=4, tokens=MANY, alone=False, overdue_before=1.5) == [oldest]
-    assert line.take(rows=4, tokens=MANY, alone=False, overdue_before=1.5) == []
-    assert line.take(rows=8, tokens=MANY, alone=False, overdue_before=1.5) == [wide]
+    assert line.take(Room(4, MANY), OTHERS, overdue_before=1.5) == [oldest]
+    assert line.take(Room(4, MANY), OTHERS, overdue_before=1.5) == []
+    assert line.take(Room(8, MANY), OTHERS, overdue_before=1.5) == [wide]
 
 
 def test_everyone_enters_in_the_end() -> None:
@@ -85,7 +110,7 @@ def test_everyone_enters_in_the_end() -> None:
     entered = []
     for _ in range(2):
         line.join([sentence(1, tokens=5), sentence(1, tokens=5)])
-        entered += line.take(rows=1, tokens=MANY, alone=False)
+        entered += line.take(Room(1, MANY), OTHERS)
     assert odd in entered
 
 
