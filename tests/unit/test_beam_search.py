@@ -251,12 +251,34 @@ def test_log_probabilities_that_are_not_numbers_are_an_error() -> None:
         only(Broken(9))
 
 
+def test_a_required_term_costs_what_the_model_says() -> None:
+    (found,) = only(Scripted(GARDEN_PATH), beam_size=4, length_penalty=0, terms=((A, A),))
+    assert found.ids == [A, A]  # though ending after the first A is likelier
+    assert found.log_prob == pytest.approx(math.log(0.6 * 0.3))
+
+
+def test_a_preferred_term_has_its_logits_raised() -> None:
+    """Twice as likely as it was, then divided by what all are together."""
+    asked = {"terms": ((C,),), "term_bias": math.log(2), "length_penalty": 0}
+    found = only(Scripted(GARDEN_PATH), beam_size=4, n_best=3, **asked)
+    assert [one.ids for one in found] == [[B, C], [A], [A, C]]
+    probabilities = [0.4 * 1.8 / 1.9, 0.6 * 0.5 / 1.2, 0.6 * 0.4 / 1.2]
+    assert [math.exp(one.log_prob) for one in found] == pytest.approx(probabilities)
+
+
+def test_what_holds_most_of_its_terms_wins_where_they_do_not_fit() -> None:
+    (found,) = only(Scripted(GARDEN_PATH), beam_size=4, terms=((B,), (A, A)), max_length=2)
+    assert found.ids == [A, A]
+    assert not found.finished
+
+
 @pytest.mark.parametrize(
     ("src", "options", "problem"),
     [
         ([], {}, "nothing to translate"),
         (SRC, {"prefix": (9,)}, "ids above 8"),
         (SRC, {"prefix": (A,) * 17}, "17 tokens, at most 16 fit"),
+        (SRC, {"terms": ((A,), (A, 9))}, "a term holds ids above 8"),
     ],
 )
 def test_a_job_that_cannot_be_searched_is_refused(
