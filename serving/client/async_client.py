@@ -1,7 +1,7 @@
 """The client for event loops: as `Client`, call for call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self, Unpack
@@ -87,9 +87,14 @@ class AsyncClient:
         """A translated file."""
         return await self._run(self._calls.fetch_document(document_id))
 
-    async def finish_document(self, document: Document) -> bytes:
-        """Wait until a file is translated, however long, and fetch it."""
-        return await self._run(self._calls.finish_document(document))
+    async def finish_document(
+        self, document: Document, report: Callable[[float], None] | None = None
+    ) -> bytes:
+        """Wait until a file is translated, however long, and fetch it.
+
+        `report` is told its progress, from 0 to 1, now and then.
+        """
+        return await self._run(self._calls.finish_document(document, report))
 
     async def delete_document(self, document_id: str) -> None:
         """Have the server forget a file before its time."""

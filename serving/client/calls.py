@@ -1,7 +1,7 @@
 """Everything a server can be asked, as steps that either client takes."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
@@ -131,8 +131,10 @@ class Calls:
         """Have the server forget a file before its time."""
         return self._nothing(Call("DELETE", f"/v1/documents/{document_id}"))
 
-    def finish_document(self, document: Document) -> Steps[bytes]:
-        """Wait until a file is translated, and fetch it.
+    def finish_document(
+        self, document: Document, report: Callable[[float], None] | None = None
+    ) -> Steps[bytes]:
+        """Wait until a file is translated, and fetch it; `report` is told its progress, 0 to 1.
 
         Raises:
             DocumentError: it cannot be translated.
@@ -142,6 +144,8 @@ class Calls:
             yield Wait(wait_s)
             wait_s = min(1.5 * wait_s, LONGEST_POLL_S)
             document = yield from self.document(document.id)
+            if report is not None:
+                report(document.progress)
         if document.status == "error":
             raise DocumentError(document.problem or "the file could not be translated")
         return (yield from self.fetch_document(document.id))

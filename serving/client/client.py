@@ -1,7 +1,7 @@
 """The client for programs that wait."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Self, Unpack
@@ -88,9 +88,14 @@ class Client:
         """A translated file."""
         return self._run(self._calls.fetch_document(document_id))
 
-    def finish_document(self, document: Document) -> bytes:
-        """Wait until a file is translated, however long, and fetch it."""
-        return self._run(self._calls.finish_document(document))
+    def finish_document(
+        self, document: Document, report: Callable[[float], None] | None = None
+    ) -> bytes:
+        """Wait until a file is translated, however long, and fetch it.
+
+        `report` is told its progress, from 0 to 1, now and then.
+        """
+        return self._run(self._calls.finish_document(document, report))
 
     def delete_document(self, document_id: str) -> None:
         """Have the server forget a file before its time."""
