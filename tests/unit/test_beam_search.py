@@ -259,8 +259,9 @@ def test_a_required_term_costs_what_the_model_says() -> None:
 
 def test_a_preferred_term_has_its_logits_raised() -> None:
     """Twice as likely as it was, then divided by what all are together."""
-    asked = {"terms": ((C,),), "term_bias": math.log(2), "length_penalty": 0}
-    found = only(Scripted(GARDEN_PATH), beam_size=4, n_best=3, **asked)
+    asked: dict[str, Any] = {"beam_size": 4, "n_best": 3, "length_penalty": 0}
+    asked |= {"terms": ((C,),), "term_bias": math.log(2)}
+    found = only(Scripted(GARDEN_PATH), **asked)
     assert [one.ids for one in found] == [[B, C], [A], [A, C]]
     probabilities = [0.4 * 1.8 / 1.9, 0.6 * 0.5 / 1.2, 0.6 * 0.4 / 1.2]
     assert [math.exp(one.log_prob) for one in found] == pytest.approx(probabilities)
