@@ -15,9 +15,9 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case
-from schemathesis.core.result import Ok
 from schemathesis.checks import CHECKS as ALL_CHECKS
 from schemathesis.checks import load_all_checks
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from serving.app import create_app
