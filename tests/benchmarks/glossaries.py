@@ -47,7 +47,8 @@ def main() -> None:
             taken, found[name] = _translate(bundle, sources, options)
             seconds.setdefault(name, []).append(taken)
     plain = statistics.median(seconds["none"])
-    print(f"{len(sources)} sentences, beam {BEAM_SIZE}, median of {asked.rounds}")
+    precision = manifest.default_precision
+    print(f"{len(sources)} sentences, beam {BEAM_SIZE}, {precision}, median of {asked.rounds}")
     for name, texts in found.items():
         held = sum(term in text for term, text in zip(terms, texts, strict=True))
         speed = plain / statistics.median(seconds[name])
