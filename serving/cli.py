@@ -177,7 +177,7 @@ def _by_server(
             remote.translate_files(client, wanted, work.jobs(files), work.ending or None)
             return
         with _reading(files) as source_lines:
-            remote.translate_lines(client, wanted, Options(**search), source_lines, work.scores)
+            remote.translate_lines(client, wanted, cast(Options, search), source_lines, work.scores)
 
 
 @contextmanager
