@@ -18,7 +18,11 @@ Entries = tuple[tuple[str, str], ...]
 """Source term and target term, in the order in which they were given; no source term twice."""
 
 PREFERENCE = 4.0
-"""What is added to the logits of terms that are preferred, in nats."""
+"""What is added to the logits of terms that are preferred, in nats.
+
+Measured with words of references as terms (`tests.benchmarks.glossaries`): at 2, 4, 6 and 8 nats
+65, 77, 85 and 92 of 100 were said, with a BLEU of 41.2, 41.5, 41.5 and 39.2; 47 and 38.5 without.
+"""
 MAX_TERM_CHARS = 1024
 MAX_ENTRIES = 20_000  # of one dictionary
 MAX_DICTIONARIES = 100
