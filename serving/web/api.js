@@ -5,7 +5,7 @@ const KEY = "seq2serve-key";
 /** What the server answered instead of what was asked for. */
 export class Problem extends Error {
   constructor(status, body, retryAfter) {
-    super(body.detail || body.title || `The server answered ${status}.`);
+    super(sentence(body.detail || body.title || `the server answered ${status}`));
     this.status = status;
     this.title = body.title || "Something went wrong";
     this.errors = body.errors || [];
@@ -17,6 +17,12 @@ export class Problem extends Error {
   get wantsKey() {
     return this.status === 401 || this.status === 403;
   }
+}
+
+/** What a program reads, for a person: without the name of the only field there is. */
+function sentence(detail) {
+  const said = detail.replace(/^(texts\[0\]|file): /, "");
+  return said.charAt(0).toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
 }
 
 export const key = {

@@ -30,7 +30,7 @@ async function translated(document, item) {
     pause = Math.min(pause * 1.3, LATEST_PAUSE_MS);
     found = await api.documentStatus(document.id);
   }
-  if (found.status === "error") throw new Error(found.problem);
+  if (found.status === "error") throw new api.Problem(0, { detail: found.problem });
   return found;
 }
 

@@ -29,4 +29,11 @@ export function onLeave(root, action) {
   });
 }
 
+/** Light a word by 0 to 1; of a long text most words stay dark, and are left alone. */
+export function setLight(word, light) {
+  if (!light && !word.classList.contains("lit")) return;
+  word.style.setProperty("--light", light.toFixed(3));
+  word.classList.toggle("lit", light > 0);
+}
+
 export const percent = (share) => `${Math.round(share * 100)} %`;

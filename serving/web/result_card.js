@@ -1,7 +1,7 @@
 // One model's answer: its words, shaded by confidence and lit by attention, and its alternatives.
 
 import { copyFrom } from "./clipboard.js";
-import { byId, element, onLeave, percent } from "./dom.js";
+import { byId, element, onLeave, percent, setLight } from "./dom.js";
 import { heatMap } from "./heat_map.js";
 import { cut, Words } from "./words.js";
 
@@ -175,11 +175,7 @@ export class ResultCard {
   }
 
   lightWords(lights) {
-    this.spans.forEach((word, at) => {
-      const light = lights[at] ?? 0;
-      word.style.setProperty("--light", light.toFixed(3));
-      word.classList.toggle("lit", light > 0);
-    });
+    this.spans.forEach((word, at) => setLight(word, lights[at] ?? 0));
   }
 
   aboutTarget(at) {

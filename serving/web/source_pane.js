@@ -1,7 +1,7 @@
 // The text as typed. A mirror of it stands behind the field: the field grows with it, its words can
 // be lit, and where a word lies in it tells which word of the field the pointer is over.
 
-import { byId, element, onLeave } from "./dom.js";
+import { byId, element, onLeave, setLight } from "./dom.js";
 import { cut } from "./words.js";
 
 export class SourcePane {
@@ -49,11 +49,11 @@ export class SourcePane {
 
   /** Light words by how much; `spans` may be another model's, and cut the text otherwise. */
   light(spans, lights) {
+    const lit = spans.map((span, at) => [...span, lights[at]]).filter(([, , light]) => light > 0);
     this.words.forEach((word, at) => {
       const [start, end] = this.spans[at];
-      const found = spans.map(([from, to], i) => (from < end && start < to ? lights[i] : 0));
-      word.style.setProperty("--light", Math.max(0, ...found).toFixed(3));
-      word.classList.toggle("lit", found.some((one) => one > 0));
+      const here = lit.filter(([from, to]) => from < end && start < to);
+      setLight(word, Math.max(0, ...here.map(([, , light]) => light)));
     });
   }
 
