@@ -13,6 +13,7 @@ from serving.client import (
     AsyncClient,
     Client,
     DetectedItem,
+    Dictionary,
     DocumentError,
     Done,
     FailedError,
@@ -132,6 +133,24 @@ def test_documents_that_cannot_be(client: Any) -> None:
         client.send_document("a.exe", b"", source="fr", target="en")
     with pytest.raises(DocumentError, match="model failed"):
         client.translate_document("a.txt", b"Zz.", source="fr", target="en")
+
+
+def test_glossaries(client: Any) -> None:
+    given = Dictionary("fr", "en", {"chien": "hound", "parc": "park"})
+    made = client.create_glossary("animals", [given])
+    assert [(one.source, one.target, one.entry_count) for one in made.dictionaries] == [
+        ("fr", "en", 2)
+    ]
+    assert made in client.glossaries()
+    assert client.glossary(made.id) == made
+    assert client.dictionaries(made.id) == (given,)
+    fewer = Dictionary("fr", "en", {"chien": "dog"})
+    assert client.put_dictionary(made.id, fewer).dictionaries[0].entry_count == 1
+    answer = client.translate("Jane.", source="fr", target="en", glossary={"id": made.id})
+    assert answer.text == "Jane."
+    assert client.delete_glossary(made.id) is None
+    with pytest.raises(NotFoundError):
+        client.glossary(made.id)
 
 
 def test_nobody_there() -> None:
