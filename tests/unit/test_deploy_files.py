@@ -39,7 +39,11 @@ def test_the_ray_configuration_is_valid_and_closed_to_the_world(replica: ModuleT
 
 def _keys(schema: dict[str, Any]) -> list[str]:
     """Keys of the settings and of their sections, but for the sections' and the search's own."""
-    names = ("EngineSettings", "Limits", "BundleSettings", "DocumentSettings")
+    names = (
+        *("EngineSettings", "Limits", "BundleSettings", "DocumentSettings"),
+        *("KeySettings", "Allowance", "MemorySettings"),
+    )
     parts = [schema, *(schema["$defs"][name] for name in names)]
     keys = [key for part in parts for key in part["properties"]]
-    return [key for key in keys if key not in ("bundles", "limits", "documents")]
+    sections = ("bundles", "limits", "documents", "keys", "anonymous", "memory")
+    return [key for key in keys if key not in sections]
