@@ -7,7 +7,7 @@ EXTRAS := train,embeddings,serve,dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-training bench-training-peers clean
+.PHONY: help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ bench-decoding: setup ## decoding speed beside CTranslate2 and PyTorch -> build/
 bench-decoding-file: setup ## a test set to natural ends: make bench-decoding-file RUN=... BUNDLE=...
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks.decoding_file $(RUN) $(BUNDLE)
+
+bench-serving: setup ## load over HTTP, beside CTranslate2: make bench-serving RUN=... BUNDLE=...
+	$(PIP) -e '.[bench]'
+	$(BIN)/python -m tests.benchmarks.serving $(RUN) $(BUNDLE)
 
 bench-training: setup ## training speed beside PyTorch and installed peers -> build/bench/training.json
 	$(BIN)/python -m tests.benchmarks.training

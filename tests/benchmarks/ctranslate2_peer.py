@@ -42,7 +42,7 @@ class CTranslate2:
     ) -> None:
         """Convert the weights, and choose among the compute types by this load."""
         kinds = COMPUTE_TYPES[precision]
-        translators = [_translator(model, folder, kind, threads) for kind in kinds]
+        translators = [converted(model, folder, kind, threads) for kind in kinds]
         self._translator = min(translators, key=lambda one: _seconds(one, load))
 
     def decode(self, load: Load) -> Callable[[], int]:
@@ -68,7 +68,7 @@ def translate_file(
     beam: int,
 ) -> Callable[[int], list[list[int]]]:
     """The work of translating a file (ids with eos) to natural ends, in batches of a given size."""
-    translator = _translator(model, folder, COMPUTE_TYPES[precision][0], threads)
+    translator = converted(model, folder, COMPUTE_TYPES[precision][0], threads)
     pieces = [[*(f"t{i}" for i in ids[:-1]), "</s>"] for ids in sources]
 
     def work(batch: int) -> list[list[int]]:
@@ -103,7 +103,8 @@ def _translate(
     return [one.hypotheses[0] for one in found]
 
 
-def _translator(model: Transformer, folder: Path, compute_type: str, threads: int) -> Any:
+def converted(model: Transformer, folder: Path, compute_type: str, threads: int) -> Any:
+    """CTranslate2 on the weights of `model`, written into `folder` first."""
     path = folder / f"ctranslate2-{compute_type}"
     if not path.is_dir():
         path.mkdir()
