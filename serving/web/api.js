@@ -42,7 +42,6 @@ export const translate = (body, signal) =>
   });
 
 export const documentStatus = (id) => ask(`v1/documents/${id}`);
-export const deleteDocument = (id) => ask(`v1/documents/${id}`, { method: "DELETE" });
 
 /** The translated file. */
 export async function documentContent(id) {
@@ -72,8 +71,7 @@ export function sendDocument(fields, onProgress) {
 }
 
 async function ask(path, options = {}) {
-  const response = await fetched(path, options);
-  return response.status === 204 ? null : response.json();
+  return (await fetched(path, options)).json();
 }
 
 async function fetched(path, options = {}) {

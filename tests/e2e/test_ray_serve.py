@@ -13,6 +13,7 @@ import httpx
 import pytest
 from libretranslatepy import LibreTranslateAPI
 
+from serving.client import Client
 from tests.app_client import SENTENCE, problem_of
 from tests.echo_bundle import write_echo_bundle
 from tests.server_process import Server, seq2serve
@@ -29,6 +30,7 @@ def test_two_models_behind_one_address(tmp_path: Path) -> None:
     with Server(*bundles, "--ray", port=free_port(), env=env) as server:
         _answers(server)
         _refuses(server)
+        _streams(server)
         _answers_clients_of_others(server)
         _is_alone_on_its_port(server, bundles[0])
         started = processes_with(str(private))
@@ -52,6 +54,10 @@ def _answers(server: Server) -> None:
         assert response.json()["translations"] == [{"text": SENTENCE}]
         assert response.json()["model"] == model
     assert len(response.headers.get_list("x-request-id")) == 1
+    page = server.get("/")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert '<script type="module" src="web/app.js">' in page.text
+    assert server.get("/web/app.js").headers["content-type"].startswith("text/javascript")
 
 
 def _refuses(server: Server) -> None:
@@ -59,6 +65,20 @@ def _refuses(server: Server) -> None:
     problem_of(server.translate(text="a\0"), 422)
     too_large = httpx.post(f"{server.url}/v1/translate", content=b" " * 2_000_000, timeout=60)
     problem_of(too_large, 413)
+
+
+def _streams(server: Server) -> None:
+    """Sentence by sentence; a client that leaves stops the work, as it does without Ray."""
+    text = " ".join([SENTENCE] * 3)
+    with Client(server.url) as client:
+        *pieces, done = client.translate_stream(text, source="fr", target="en", model="quick")
+        assert "".join(one.text + one.after for one in pieces) == text  # type: ignore[union-attr]
+        assert done.model == "quick"  # type: ignore[union-attr]
+        assert len(pieces) == 3
+        begun = client.translate_stream(text, source="fr", target="en", model="slow", beam_size=1)
+        next(begun)
+        begun.close()  # type: ignore[attr-defined]
+    server.wait_until_idle()
 
 
 def _answers_clients_of_others(server: Server) -> None:
