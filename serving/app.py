@@ -13,24 +13,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
-from serving import (
+from serving import dialects, http_errors, metrics
+from serving.dialects.dialect import Dialect, OpenToBrowsers
+from serving.dispatch import service_of
+from serving.http_errors import ErrorWriter
+from serving.models import Models
+from serving.routes import (
     answers,
-    dialects,
     document_routes,
     glossary_routes,
-    http_errors,
     memory_routes,
-    metrics,
     page,
     translate_routes,
 )
-from serving.dialects.dialect import Dialect, OpenToBrowsers
-from serving.dispatch import service_of
-from serving.document_routes import DocumentParameters
-from serving.gate import admit
-from serving.http_errors import ErrorWriter
-from serving.middleware import CLIENT_LEFT, Facts, Observe, ReadBody
-from serving.models import Models
+from serving.routes.document_routes import DocumentParameters
+from serving.routes.gate import admit
+from serving.routes.middleware import CLIENT_LEFT, Facts, Observe, ReadBody
+from serving.routes.stream_schemas import EVENT_BODIES
 from serving.schemas import (
     ModelList,
     Problem,
@@ -39,7 +38,6 @@ from serving.schemas import (
 )
 from serving.service import Service
 from serving.settings import ServeSettings
-from serving.stream_schemas import EVENT_BODIES
 
 DESCRIPTION = (
     "Machine translation. Errors are RFC 9457 problem bodies and never repeat what was sent."

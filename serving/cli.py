@@ -16,7 +16,7 @@ from mt.search_options import SearchOptions
 from serving.settings import EngineSettings, ServeSettings, load
 
 if TYPE_CHECKING:
-    from serving.file_jobs import FileJob
+    from serving.commands.file_jobs import FileJob
 
 PATH = click.Path(path_type=Path)
 KEYS = {
@@ -113,11 +113,11 @@ def translate(
     engine = validate({"precision": precision, "threads": threads}, EngineSettings, "translate")
     bundle, files = Path(inputs[0]), inputs[1:]
     if work.ending is not None:
-        from serving import local_files  # with ONNX Runtime
+        from serving.commands import local_files  # with ONNX Runtime
 
         local_files.translate(bundle, engine, options, work.jobs(files), work.ending or None)
         return
-    from serving import lines
+    from serving.commands import lines
 
     with _reading(files) as source_lines:
         lines.translate(bundle, engine, options, source_lines, batch, scores)
@@ -145,7 +145,7 @@ class Work:
 
     def jobs(self, files: Sequence[str]) -> "list[FileJob]":
         """The files. Raises ConfigError: there are none, or they do not go together."""
-        from serving import file_jobs
+        from serving.commands import file_jobs
 
         if not files or self.out is None:
             raise ConfigError("name the files to translate")
@@ -162,9 +162,9 @@ def _by_server(
     search: dict[str, Any],
 ) -> None:
     try:
-        from serving import remote
         from serving.client import Client
         from serving.client.calls import Options
+        from serving.commands import remote
     except ModuleNotFoundError as error:
         raise ConfigError(f"--server needs {error.name}: pip install 'seq2serve[client]'") from None
     if target is None:

@@ -24,15 +24,15 @@ from mt import log
 from mt.bundle import Manifest
 from mt.errors import MTError
 from mt.search_options import SearchOptions
-from serving.detection import Detection
-from serving.glossaries import PREFERENCE, GlossaryUse
-from serving.middleware import Facts
 from serving.models import Models, Preference, pair
+from serving.routes.middleware import Facts
 from serving.schemas import Usage
 from serving.service import Service
 from serving.settings import ServeSettings
-from serving.text_checks import check_texts, has_words, search_options
-from serving.text_options import PLAIN, TextOptions
+from serving.stores.glossaries import PREFERENCE, GlossaryUse
+from serving.text.detection import Detection
+from serving.text.text_checks import check_texts, has_words, search_options
+from serving.text.text_options import PLAIN, TextOptions
 from serving.translation import Candidate, Piece, Translation, join
 from serving.translator import Translator
 

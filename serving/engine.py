@@ -15,11 +15,11 @@ from types import TracebackType
 from mt.beam_search import Hypothesis, RunningBatch, SearchOptions
 from mt.phrases import Mask
 from mt.stepper import Stepper
-from serving.engine_stats import EngineStats
-from serving.floor import Floor
+from serving.running.engine_stats import EngineStats
+from serving.running.floor import Floor
+from serving.running.waiting_line import Sentence
+from serving.running.worker import Worker
 from serving.settings import EngineSettings
-from serving.waiting_line import Sentence
-from serving.worker import Worker
 
 
 class Engine:

@@ -14,10 +14,10 @@ from mt.bundle import Bundle
 from mt.errors import BundleError, InputError
 from mt.stepper import Attention, Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
-from serving.decoder_caches import Axes, DecoderCaches
-from serving.decoder_states import DecoderStates
-from serving.lane import Lane, memory_axes
-from serving.onnx_graph import Device, OnnxGraph
+from serving.steps.decoder_caches import Axes, DecoderCaches
+from serving.steps.decoder_states import DecoderStates
+from serving.steps.lane import Lane, memory_axes
+from serving.steps.onnx_graph import Device, OnnxGraph
 
 
 def open_stepper(
@@ -39,8 +39,8 @@ def open_stepper(
 class OnnxStepper:
     """A Stepper over the encoder and step graphs. Not thread-safe: one search owns it.
 
-    What a sentence is answered hangs on no neighbour, to the last bit: see `serving.lane` and
-    `serving.decoder_caches`.
+    What a sentence is answered hangs on no neighbour, to the last bit: see `serving.steps.lane` and
+    `serving.steps.decoder_caches`.
     """
 
     def __init__(self, encoder: OnnxGraph, step: OnnxGraph, vocab_size: int) -> None:

@@ -27,12 +27,12 @@ from ray.serve.schema import LoggingConfig
 from mt import log
 from mt.config import Strict
 from mt.errors import ConfigError, EngineError
-from serving.access import Access
 from serving.announcement import address, announcement
 from serving.app import create_app
 from serving.embedded import bind
 from serving.models import Models, check
 from serving.settings import ServeSettings, load
+from serving.stores.access import Access
 
 APP = "seq2serve"
 SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from mt.bundle import Score
-from serving.text_options import Format, Splitting, TagName, Term
+from serving.text.text_options import Format, Splitting, TagName, Term
 
 PROBLEM_JSON = "application/problem+json"
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from mt import log
 from mt.errors import UnavailableError
-from serving.access import Access
-from serving.detection import Detector
-from serving.document_store import DocumentStore
-from serving.glossary_store import GlossaryStore
-from serving.memory_store import MemoryStore
 from serving.metrics import Metrics
 from serving.models import Models
 from serving.settings import ServeSettings
+from serving.stores.access import Access
+from serving.stores.document_store import DocumentStore
+from serving.stores.glossary_store import GlossaryStore
+from serving.stores.memory_store import MemoryStore
+from serving.text.detection import Detector
 
 
 class Service:

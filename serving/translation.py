@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mt.tokenizer import Span
-from serving.alignment import WordAttention, WordPair
+from serving.text.alignment import WordAttention, WordPair
 
 
 @dataclass(frozen=True)

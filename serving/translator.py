@@ -17,11 +17,12 @@ from mt.bundle import Bundle, Manifest
 from mt.errors import InputError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import EOS_ID, UNK_ID
-from serving.composition import PlannedSentence, compose_sentence, planned_sentences
 from serving.engine import Engine
-from serving.glossary_terms import has_spaces
-from serving.guards import Decoded, first_tries
-from serving.markup import (
+from serving.settings import OFFLINE, EngineSettings, Limits
+from serving.text.composition import PlannedSentence, compose_sentence, planned_sentences
+from serving.text.glossary_terms import has_spaces
+from serving.text.guards import Decoded, first_tries
+from serving.text.markup import (
     Kept,
     MarkupPlan,
     PlannedBlock,
@@ -29,12 +30,11 @@ from serving.markup import (
     plan_markup,
     planned_blocks,
 )
-from serving.sentence_cache import SentenceCache
-from serving.sentence_search import SentenceSearch, Wishes
-from serving.settings import OFFLINE, EngineSettings, Limits
-from serving.text_checks import check_options, check_texts
-from serving.text_options import PLAIN, TextOptions
-from serving.text_plan import Planner, TextPlan, is_foreign
+from serving.text.sentence_cache import SentenceCache
+from serving.text.sentence_search import SentenceSearch, Wishes
+from serving.text.text_checks import check_options, check_texts
+from serving.text.text_options import PLAIN, TextOptions
+from serving.text.text_plan import Planner, TextPlan, is_foreign
 from serving.translation import Candidate, Piece, TranslatedSentence, Translation, join
 
 __all__ = ["Candidate", "TranslatedSentence", "Translation", "Translator"]
@@ -119,7 +119,7 @@ class Translator:
 
         `deadline_s` may shorten the limits' own, never lengthen it. A forced prefix holds for every
         sentence. Sentences that lost what must be kept, loop or stop short are searched once more
-        (see `serving.guards`); where that fails, the first try stands.
+        (see `serving.text.guards`); where that fails, the first try stands.
 
         Raises:
             InputError: a text or an option that cannot be; nothing was translated then.

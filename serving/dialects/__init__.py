@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from serving.dialects import deepl, google, libretranslate, opus
 from serving.dialects.dialect import Dialect
-from serving.gate import KeyFinder, header_key
+from serving.routes.gate import KeyFinder, header_key
 from serving.settings import DialectName
 
 DIALECTS: Mapping[DialectName, Dialect] = {

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from serving import dispatch, language_names
+from serving import dispatch
 from serving.dialects import deepl_documents, deepl_glossaries
 from serving.dialects.deepl_parameters import (
     DeepLDocumentParameters,
@@ -22,9 +22,10 @@ from serving.dialects.deepl_parameters import (
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.parameters import Lenient, openapi_body, parameter_key, parse, read
 from serving.dispatch import Answer, Order, service_of
-from serving.gate import caller_of
 from serving.http_errors import Failure
 from serving.models import Models
+from serving.routes.gate import caller_of
+from serving.text import language_names
 
 MAX_BODY_BYTES = 128 * 1024
 REPEATABLE = ("text", "glossary_ids", "ignore_tags", "splitting_tags", "non_splitting_tags")

@@ -8,13 +8,13 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mt.errors import InputError
-from serving import documents
 from serving.dialects.deepl_parameters import DeepLDocumentParameters, order
 from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_file, parse, read
 from serving.dispatch import service_of
-from serving.document_store import Document
-from serving.gate import caller_of
+from serving.routes.gate import caller_of
+from serving.stores import documents
+from serving.stores.document_store import Document
 
 GONE = "no such document and key; a translation can be fetched once, and not for ever"
 

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from mt.errors import UnknownGlossaryError
-from serving import glossaries
 from serving.dialects.languages import known
 from serving.dialects.parameters import Lenient, openapi_body, parse, read
 from serving.dispatch import service_of
-from serving.glossaries import Dictionary, EntriesFormat, Glossary
-from serving.glossary_store import GlossaryStore
-from serving.kept_glossaries import kept
 from serving.models import Models
+from serving.stores import glossaries
+from serving.stores.glossaries import Dictionary, EntriesFormat, Glossary
+from serving.stores.glossary_store import GlossaryStore
+from serving.stores.kept_glossaries import kept
 
 router = APIRouter()
 

@@ -10,10 +10,10 @@ from mt.errors import InputError
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, parse
 from serving.dispatch import Order
-from serving.glossaries import GlossaryUse
 from serving.models import Models, Preference
 from serving.schemas import Texts
-from serving.text_options import Splitting, TextOptions
+from serving.stores.glossaries import GlossaryUse
+from serving.text.text_options import Splitting, TextOptions
 
 SPLITTING: Mapping[str, Splitting] = {"0": "off", "1": "newlines", "nonewlines": "punctuation"}
 PREFERENCES: Mapping[str, Preference] = {

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.gate import KeyFinder, header_key
 from serving.http_errors import ErrorWriter, Kind
+from serving.routes.gate import KeyFinder, header_key
 
 
 def plain_status(kind: Kind) -> int:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from serving import dispatch, language_names
+from serving import dispatch
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import (
@@ -27,8 +27,9 @@ from serving.http_errors import Failure
 from serving.models import Models
 from serving.schemas import Texts
 from serving.service import Service
-from serving.text_checks import check_texts
-from serving.text_options import TextOptions
+from serving.text import language_names
+from serving.text.text_checks import check_texts
+from serving.text.text_options import TextOptions
 
 PREFIX = "/language/translate/v2"
 THEIR_MODELS = (None, "", "nmt", "base")  # names of its own, which mean no model of ours

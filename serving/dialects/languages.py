@@ -1,9 +1,9 @@
 """Languages as clients of other services name them."""
 
 from mt.errors import InputError
-from serving import language_codes
 from serving.dispatch import AUTO
 from serving.models import Models
+from serving.text import language_codes
 
 MAX_LISTED = 20
 

@@ -13,8 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from mt.errors import ForbiddenError, InputError
-from serving import dispatch, documents, language_names
-from serving.detection import Detection
+from serving import dispatch
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.files import download, uploaded
 from serving.dialects.languages import known, known_or_auto
@@ -41,14 +40,17 @@ from serving.dialects.parameters import (
 )
 from serving.dispatch import AUTO, Answer, Order, service_of
 from serving.file_formats import ENDINGS
-from serving.gate import caller_of
 from serving.http_errors import Failure
-from serving.memory_store import Pair
 from serving.models import Models
+from serving.routes.gate import caller_of
 from serving.schemas import Status
 from serving.service import Service
-from serving.text_checks import check_texts
-from serving.text_options import TextOptions
+from serving.stores import documents
+from serving.stores.memory_store import Pair
+from serving.text import language_names
+from serving.text.detection import Detection
+from serving.text.text_checks import check_texts
+from serving.text.text_options import TextOptions
 
 LEAST_CONFIDENCE = 1  # percent; what is less likely is not listed
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from mt.config import describe
 from mt.errors import InputError
-from serving.gate import KeyFinder, header_key
+from serving.routes.gate import KeyFinder, header_key
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
 PLAIN = ("application/json", "application/x-www-form-urlencoded")

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from mt.errors import InputError
 from serving.file_formats.passages import FileText, Passage
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 
 MOST_MEMBERS = 10_000
 MOST_BYTES = 64 * 1024 * 1024  # of all members, unpacked

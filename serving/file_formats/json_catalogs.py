@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mt.errors import InputError
 from serving.file_formats.passages import FileText, Passage
-from serving.text_checks import has_letters
+from serving.text.text_checks import has_letters
 
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]|[^"{}\[\]:,]+')
 

@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from serving.file_formats.passages import FileText, Passage
-from serving.text_checks import has_letters
-from serving.text_options import TextOptions
+from serving.text.text_checks import has_letters
+from serving.text.text_options import TextOptions
 
 _HTML = TextOptions(format="html", preserve_formatting=True)
 _FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)

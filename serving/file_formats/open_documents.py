@@ -2,8 +2,8 @@
 
 from serving.file_formats import archives
 from serving.file_formats.passages import FileText, Passage
-from serving.markup_blocks import blocks
-from serving.text_options import TextOptions
+from serving.text.markup_blocks import blocks
+from serving.text.text_options import TextOptions
 
 _PARAGRAPHS = ("text:p", "text:h", "text:line-break", "text:tab")
 _XML = TextOptions(

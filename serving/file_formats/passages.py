@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 
 PLAIN = TextOptions(preserve_formatting=True)
 """Plain text, in which titles and labels get no full stop."""

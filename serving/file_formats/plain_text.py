@@ -3,7 +3,7 @@
 import re
 
 from serving.file_formats.passages import FileText, Passage
-from serving.text_checks import has_letters
+from serving.text.text_checks import has_letters
 
 
 def read(text: str) -> FileText:

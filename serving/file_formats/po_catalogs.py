@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mt.errors import InputError
 from serving.file_formats.passages import FileText, Passage
-from serving.text_checks import has_letters
+from serving.text.text_checks import has_letters
 
 _FIELD = re.compile(r'(?P<name>msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)[ \t]+(?P<value>".*)')
 _QUOTED = re.compile(r'[ \t]*"(?P<text>(?:[^"\\]|\\.)*+)"[ \t]*')

@@ -7,7 +7,7 @@ the lines up to the next blank one; libraries for them write numbers, times and 
 import re
 
 from serving.file_formats.passages import FileText, Passage
-from serving.text_checks import has_letters
+from serving.text.text_checks import has_letters
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _DIALOGUE = re.compile(r"\s*(?:<[^>]*>\s*)*[-–—]")

@@ -1,15 +1,15 @@
 """HTML and XHTML: each block of running text, inline tags included, is a passage."""
 
 from serving.file_formats.passages import FileText, Passage
-from serving.markup_blocks import Block, blocks
-from serving.text_options import TextOptions
+from serving.text.markup_blocks import Block, blocks
+from serving.text.text_options import TextOptions
 
 HTML = TextOptions(format="html", preserve_formatting=True)
 _PRE = "<pre>", "</pre>"
 
 
 def read(text: str) -> FileText:
-    """Blocks as `serving.markup_blocks` finds them."""
+    """Blocks as `serving.text.markup_blocks` finds them."""
     return FileText(tuple(map(_piece, blocks(text, HTML))), HTML)
 
 

@@ -13,9 +13,9 @@ from html import escape, unescape
 
 from serving.file_formats import archives
 from serving.file_formats.passages import FileText, Passage
-from serving.markup_tokens import Token, tokens
-from serving.text_checks import has_letters
-from serving.text_options import TextOptions
+from serving.text.markup_tokens import Token, tokens
+from serving.text.text_checks import has_letters
+from serving.text.text_options import TextOptions
 
 _XML = TextOptions(
     format="xml",

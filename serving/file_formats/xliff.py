@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from mt.errors import InputError
 from serving.file_formats.passages import FileText, Passage
-from serving.markup_tokens import Token, tokens
-from serving.text_checks import has_letters
-from serving.text_options import TextOptions
+from serving.text.markup_tokens import Token, tokens
+from serving.text.text_checks import has_letters
+from serving.text.text_options import TextOptions
 
 _AROUND = ("g", "pc", "mrk")
 _KEPT = ("x", "bx", "ex", "bpt", "ept", "ph", "it", "sub", "sc", "ec", "cp", "sm", "em")

@@ -23,8 +23,8 @@ import numpy as np
 from mt import bundle as bundles
 from mt.beam_search import Hypothesis, Job, RunningBatch, SearchOptions
 from mt.bundle import Bundle
-from serving.glossaries import PREFERENCE
 from serving.onnx_stepper import open_stepper
+from serving.stores.glossaries import PREFERENCE
 from training.evaluate import bleu
 
 SENTENCES_AT_ONCE = 32

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving.api_keys import ApiKeys
+from serving.stores.api_keys import ApiKeys
 from serving.translator import Translator
 from tests.app_client import echo
 from tests.browser.translator_page import TranslatorPage, expect

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from serving.database import Database
+from serving.stores.database import Database
 
 COUNTS = (
     ("CREATE TABLE count (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",),
@@ -15,7 +15,7 @@ COUNTS = (
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from serving.database import Database
+from serving.stores.database import Database
 from tests.e2e.test_database_processes import COUNTS
 
 def add(name):

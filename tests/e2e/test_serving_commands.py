@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from mt.errors import BundleError, ConfigError, InputError, MTError
 from mt.search_options import SearchOptions
-from serving import cli, embedded, lines
+from serving import cli, embedded
+from serving.commands import lines
 from serving.settings import EngineSettings, ServeSettings
 from tests.echo_bundle import write_echo_bundle
 

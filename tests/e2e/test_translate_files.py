@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mt.errors import ConfigError, MTError
-from serving import cli, file_jobs, remote
+from serving import cli
 from serving.client import Client, NotFoundError, RefusedError, Retries, UnreachableError
+from serving.commands import file_jobs, remote
 from tests.app_client import echo
 from tests.echo_bundle import write_echo_bundle
 from tests.fake_bundle import fake_bundle

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mt.beam_search import SearchOptions
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 from serving.translator import Translator
 from tests.tiny_hybrid import HYBRID, HYBRID_SIZES
 from tests.tiny_models import GRU_SIZES, TRANSFORMER_SIZES, TRANSFORMER_VARIANTS

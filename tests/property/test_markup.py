@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mt.beam_search import SearchOptions
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 from serving.translator import Translator
 from tests.babbling_stepper import BabblingStepper
 from tests.fake_bundle import fake_bundle

@@ -4,7 +4,7 @@ import pytest
 
 from mt.beam_search import SearchOptions
 from mt.stepper import Stepper
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 from serving.translator import Translator
 from tests.babbling_stepper import BabblingStepper
 from tests.fake_bundle import fake_bundle

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.segmenter import join, segment
+from serving.text.segmenter import join, segment
 
 SCRAPS = [
     "a",

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mt.beam_search import SearchOptions
 from mt.errors import InputError
-from serving.long_sentences import cut
-from serving.segmenter import Segment
+from serving.text.long_sentences import cut
+from serving.text.segmenter import Segment
 from serving.translator import Translator
 from tests.fake_bundle import fake_bundle, small_tokenizer
 from tests.fakes import EchoStepper

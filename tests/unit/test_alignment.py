@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serving.alignment import WordAttention, WordPair, word_attention
+from serving.text.alignment import WordAttention, WordPair, word_attention
 
 
 def spans_of(text: str, *pieces: str) -> list[tuple[int, int]]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mt.errors import ConfigError, KeyRefusedError
-from serving.api_keys import DEFAULT_SCOPES, ApiKeys
 from serving.settings import Allowance
+from serving.stores.api_keys import DEFAULT_SCOPES, ApiKeys
 
 
 class Clock:

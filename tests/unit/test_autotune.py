@@ -7,9 +7,9 @@ import yaml
 from click.testing import CliRunner
 
 from mt.errors import ConfigError, InputError
-from serving import autotune as tuning
-from serving.autotune import Trial, autotune, choices
-from serving.autotune_cli import autotune as command
+from serving.commands import autotune as tuning
+from serving.commands.autotune import Trial, autotune, choices
+from serving.commands.autotune_cli import autotune as command
 from serving.settings import load
 from tests.tiny_bundle import VOCAB_SIZE, write_tiny_bundle
 from tests.tiny_models import tiny_transformer

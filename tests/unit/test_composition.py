@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.composition import written
+from serving.text.composition import written
 from tests.fake_bundle import small_tokenizer
 
 TOKENIZER = small_tokenizer(byte_fallback=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mt.errors import ConfigError, EngineError, UnavailableError
-from serving.database import Database
+from serving.stores.database import Database
 
 WORDS = (("CREATE TABLE word (text TEXT PRIMARY KEY)",),)
 WORDS_WITH_RANK = (

@@ -3,9 +3,9 @@
 import numpy as np
 
 from mt import graph_signature as names
-from serving.decoder_caches import SQUEEZE_ENTRIES, Axes, DecoderCaches
-from serving.hypothesis_grid import EMPTY, Grid
-from serving.padding import VECTOR
+from serving.steps.decoder_caches import SQUEEZE_ENTRIES, Axes, DecoderCaches
+from serving.steps.hypothesis_grid import EMPTY, Grid
+from serving.steps.padding import VECTOR
 
 HEADS, DEPTH = 2, 3
 INPUTS: dict[str, Axes] = {

@@ -1,6 +1,6 @@
 import numpy as np
 
-from serving.decoder_states import Axes, DecoderStates, Floats
+from serving.steps.decoder_states import Axes, DecoderStates, Floats
 
 INPUTS: dict[str, Axes] = {
     "state.hidden": ["entries", 2],

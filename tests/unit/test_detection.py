@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from serving import detection
-from serving.detection import Detection, Detector
+from serving.text import detection
+from serving.text.detection import Detection, Detector
 
 ENGLISH = "A man in an orange hat is staring at something."
 GERMAN = "Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt."

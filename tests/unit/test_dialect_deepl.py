@@ -9,7 +9,7 @@ import pytest
 
 from serving.app import create_app
 from serving.models import Models
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 from tests.app_client import AppClient, echo, open_app, problem_of, settings_with
 from tests.fake_bundle import fake_bundle
 

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from serving import documents
 from serving.dispatch import Order
 from serving.file_formats import open_file
-from serving.middleware import Facts
+from serving.routes.middleware import Facts
+from serving.stores import documents
 from tests.app_client import AppClient, open_app, problem_of
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nJane visite l'Afrique.\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mt.errors import EngineError
-from serving.document_store import Document, DocumentStore
+from serving.stores.document_store import Document, DocumentStore
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_what_one_process_writes_another_reads(folder: Path) -> None:
     assert reader.read(document) is None
     writer.finish(document, b"Jane")
     found = reader.find(document.document_id)
-    assert found == replace(document, status="done")
+    assert found == replace(document, status="done", progress=1.0)
     assert reader.read(document) == reader.read(document) == b"Jane"
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mt.errors import OverloadedError
-from serving import documents
 from serving.file_formats import open_file
+from serving.stores import documents
 from tests.app_client import AppClient, echo, open_app
 from tests.fake_bundle import fake_bundle
 from tests.gated_stepper import GatedStepper

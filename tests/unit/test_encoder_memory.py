@@ -1,7 +1,7 @@
 import numpy as np
 
 from mt.graph_signature import SRC_MASK
-from serving.encoder_memory import EncoderMemory
+from serving.steps.encoder_memory import EncoderMemory
 
 AXES = {"memory.keys": 2, SRC_MASK: 1}
 

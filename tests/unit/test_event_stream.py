@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
-from serving import event_stream
-from serving.event_stream import Event, EventStream
-from serving.middleware import CLIENT_LEFT, Facts
+from serving.routes import event_stream
+from serving.routes.event_stream import Event, EventStream
+from serving.routes.middleware import CLIENT_LEFT, Facts
 
 PATIENCE_S = 60.0
 

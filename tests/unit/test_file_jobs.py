@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mt.errors import ConfigError, InputError
-from serving import file_formats, file_jobs
-from serving.file_jobs import FileJob, Report
+from serving import file_formats
+from serving.commands import file_jobs
+from serving.commands.file_jobs import FileJob, Report
 
 
 @pytest.fixture

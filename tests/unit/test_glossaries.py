@@ -3,8 +3,15 @@
 import pytest
 
 from mt.errors import InputError
-from serving.glossaries import MAX_ENTRIES, Dictionary, base, checked, dictionary, parse_entries
-from serving.glossaries import write_entries as written
+from serving.stores.glossaries import (
+    MAX_ENTRIES,
+    Dictionary,
+    base,
+    checked,
+    dictionary,
+    parse_entries,
+)
+from serving.stores.glossaries import write_entries as written
 
 
 def test_files_with_tabs_and_with_commas() -> None:

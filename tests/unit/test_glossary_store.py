@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mt.errors import InputError, UnknownGlossaryError
-from serving import glossary_store
-from serving.glossaries import Dictionary, DictionaryFacts
-from serving.glossary_store import GlossaryStore
+from serving.stores import glossary_store
+from serving.stores.glossaries import Dictionary, DictionaryFacts
+from serving.stores.glossary_store import GlossaryStore
 
 GERMAN = Dictionary("en", "de", (("house", "Haus"), ("cat", "Katze")))
 FRENCH = Dictionary("en", "fr", (("house", "maison"),))
@@ -134,8 +134,8 @@ def test_writers_at_the_same_time_lose_nothing(store: GlossaryStore, tmp_path: P
 KILLED = """
 import sys
 from pathlib import Path
-from serving.glossaries import Dictionary
-from serving.glossary_store import GlossaryStore
+from serving.stores.glossaries import Dictionary
+from serving.stores.glossary_store import GlossaryStore
 
 store = GlossaryStore(Path(sys.argv[1]))
 one = store.create("me", "mine", [Dictionary("en", "de", (("a", "0"), ("b", "0")))]).glossary_id

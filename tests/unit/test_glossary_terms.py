@@ -3,7 +3,7 @@
 import pytest
 
 from mt.phrases import MOST_IDS
-from serving.glossary_terms import FoundTerm, Lexicon, Terms, capitalised, lacking, terms_of
+from serving.text.glossary_terms import FoundTerm, Lexicon, Terms, capitalised, lacking, terms_of
 from tests.fake_bundle import fake_bundle
 
 TOKENIZER = fake_bundle().tokenizer

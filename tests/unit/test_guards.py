@@ -6,9 +6,9 @@ import pytest
 
 from mt.beam_search import Hypothesis, SearchOptions
 from mt.tokenizer import EOS_ID
-from serving.guards import Decoded, first_tries, improved, judge, second_try
-from serving.text_options import TextOptions
-from serving.text_plan import Part, Planner
+from serving.text.guards import Decoded, first_tries, improved, judge, second_try
+from serving.text.text_options import TextOptions
+from serving.text.text_plan import Part, Planner
 from tests.fake_bundle import fake_bundle
 
 BUNDLE = fake_bundle(byte_fallback=True)

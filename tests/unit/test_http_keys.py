@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.api_keys import ApiKeys, Scope
 from serving.settings import Allowance
+from serving.stores.api_keys import ApiKeys, Scope
 from tests.app_client import REQUEST, SENTENCE, AppClient, open_app, problem_of
 
 ALL = ("libretranslate", "deepl", "google", "opus")

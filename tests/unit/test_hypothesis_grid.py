@@ -1,6 +1,6 @@
 import numpy as np
 
-from serving.hypothesis_grid import EMPTY, Grid
+from serving.steps.hypothesis_grid import EMPTY, Grid
 
 
 def grid(sentences: list[int], n_sentences: int) -> Grid:

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mt.errors import ConfigError, KeyRefusedError
-from serving.api_keys import DEFAULT_SCOPES, ApiKeys
-from serving.key_cli import keys
+from serving.commands.key_cli import keys
 from serving.settings import Allowance
+from serving.stores.api_keys import DEFAULT_SCOPES, ApiKeys
 
 
 def run(folder: Path, *arguments: str) -> Result:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving import language_names
-from serving.language_codes import find
+from serving.text import language_names
+from serving.text.language_codes import find
 
 
 @pytest.mark.parametrize(

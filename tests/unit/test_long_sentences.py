@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving.long_sentences import cut
-from serving.segmenter import Segment
+from serving.text.long_sentences import cut
+from serving.text.segmenter import Segment
 from tests.fake_bundle import small_tokenizer
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mt.beam_search import SearchOptions
 from mt.errors import InputError
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 from serving.translation import Translation
 from serving.translator import Translator
 from tests.fake_bundle import fake_bundle, small_tokenizer

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from mt.errors import InputError
-from serving.markup_blocks import Block, Element, blocks
-from serving.text_options import TextOptions
+from serving.text.markup_blocks import Block, Element, blocks
+from serving.text.text_options import TextOptions
 
 
 def split(markup: str, **options: Any) -> list[str | Block]:

@@ -3,7 +3,7 @@
 import pytest
 
 from mt.errors import InputError
-from serving.markup_tokens import tokens
+from serving.text.markup_tokens import tokens
 
 
 def read(markup: str, is_html: bool) -> list[tuple[str, str]]:

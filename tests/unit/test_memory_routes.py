@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mt.errors import ConfigError, InputError
-from serving.api_keys import ApiKeys
-from serving.memory_cli import memory as command
-from serving.memory_store import MemoryStore
+from serving.commands.memory_cli import memory as command
+from serving.stores.api_keys import ApiKeys
+from serving.stores.memory_store import MemoryStore
 from tests.app_client import REQUEST, SENTENCE, AppClient, open_app, problem_of
 
 PEOPLES = "Jane goes to Africa in September."

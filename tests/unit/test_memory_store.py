@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mt.errors import InputError
-from serving.memory_store import SHARED, MemoryStore, Pair
+from serving.stores.memory_store import SHARED, MemoryStore, Pair
 
 HOUSE = Pair("en", "de", "The house is old.", "Das Haus ist alt.")
 

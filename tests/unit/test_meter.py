@@ -9,9 +9,9 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage
 
 from mt.errors import ConfigError, InputError, QuotaError, RateLimitError, UnavailableError
-from serving.counters import RETRY_S, Failover, SqliteStorage, open_counters
-from serving.meter import Meter, wait_s
 from serving.settings import Allowance
+from serving.stores.counters import RETRY_S, Failover, SqliteStorage, open_counters
+from serving.stores.meter import Meter, wait_s
 
 MINUTE = Allowance(requests_per_minute=3)
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 0, tzinfo=UTC).timestamp()  # a minute before December

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mt.errors import EngineError
-from serving.places import Places
+from serving.steps.places import Places
 
 
 def test_a_freed_place_is_given_again() -> None:

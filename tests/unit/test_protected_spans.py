@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.protected_spans import ProtectedSpan, digits, find, locate
+from serving.text.protected_spans import ProtectedSpan, digits, find, locate
 
 
 def found(text: str, *terms: str) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.segmenter import Segment, gaps, join, segment
+from serving.text.segmenter import Segment, gaps, join, segment
 
 ENGLISH = """
 Hello. | How are you? | Fine!

@@ -11,8 +11,8 @@ from mt.errors import DeadlineError, EngineError, OverloadedError
 from mt.hypothesis import Hypothesis
 from mt.tokenizer import EOS_ID
 from serving.engine import Engine
-from serving.sentence_cache import SentenceCache
 from serving.settings import EngineSettings, Limits
+from serving.text.sentence_cache import SentenceCache
 from serving.translator import Translator
 from tests.app_client import SENTENCE, open_app
 from tests.fake_bundle import fake_bundle

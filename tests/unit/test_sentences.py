@@ -2,9 +2,9 @@
 
 import pytest
 
-from serving.protected_spans import ProtectedSpan, find
-from serving.sentences import sentences
-from serving.text_options import PLAIN, Splitting, TextOptions
+from serving.text.protected_spans import ProtectedSpan, find
+from serving.text.sentences import sentences
+from serving.text.text_options import PLAIN, Splitting, TextOptions
 
 
 def split(text: str, splitting: Splitting, *terms: str) -> list[tuple[str, str]]:

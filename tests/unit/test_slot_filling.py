@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from serving.alignment import WordAttention, word_attention
-from serving.protected_spans import find, locate
-from serving.slot_filling import fill
-from serving.stand_ins import Reading, read
+from serving.text.alignment import WordAttention, word_attention
+from serving.text.protected_spans import find, locate
+from serving.text.slot_filling import fill
+from serving.text.stand_ins import Reading, read
 
 
 def words_of(source: str, target: str, links: list[tuple[int, int]]) -> WordAttention:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving.protected_spans import find
-from serving.stand_ins import original_offset, read
+from serving.text.protected_spans import find
+from serving.text.stand_ins import original_offset, read
 
 
 @pytest.mark.parametrize(

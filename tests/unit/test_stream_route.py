@@ -117,7 +117,7 @@ class Looping(EchoStepper):
 
 
 def test_what_is_doubtful_is_said_after_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.sentence_search.second_try", lambda *_: None)
+    monkeypatch.setattr("serving.text.sentence_search.second_try", lambda *_: None)
     with open_app(echo(fake_bundle(), stepper=Looping(VOCAB_SIZE))) as client:
         found = events(client, text=["1. Jane.", "2"], beam_size=1)
     assert [name for name, _ in found] == ["sentence", "sentence", "warnings", "sentence", "done"]
@@ -178,7 +178,7 @@ def test_a_bug_is_the_last_event_and_logged(
     def broken(*_: object) -> None:
         raise RuntimeError(REQUEST["text"])
 
-    monkeypatch.setattr("serving.answers.sentence_body", broken)
+    monkeypatch.setattr("serving.routes.answers.sentence_body", broken)
     ((name, problem),) = events(client)
     assert (name, problem["status"]) == ("error", 500)
     logged = capsys.readouterr().err

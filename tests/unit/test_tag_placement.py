@@ -1,8 +1,8 @@
 """Tags around target words, from links written by hand."""
 
-from serving.alignment import word_attention
-from serving.markup_blocks import Element
-from serving.tag_placement import Link, Placed, place
+from serving.text.alignment import word_attention
+from serving.text.markup_blocks import Element
+from serving.text.tag_placement import Link, Placed, place
 
 
 def links_of(source: str, target: str, of: list[int | None]) -> list[Link]:

@@ -5,7 +5,7 @@ import pytest
 from mt.errors import InputError
 from mt.search_options import SearchOptions
 from serving.settings import OFFLINE, Limits
-from serving.text_checks import (
+from serving.text.text_checks import (
     check_options,
     check_texts,
     has_letters,

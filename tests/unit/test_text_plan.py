@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving.protected_spans import ProtectedSpan
-from serving.text_plan import Planner, TextPlan, is_foreign
+from serving.text.protected_spans import ProtectedSpan
+from serving.text.text_plan import Planner, TextPlan, is_foreign
 from tests.fake_bundle import fake_bundle
 from tests.protected_texts import cases
 

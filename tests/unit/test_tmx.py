@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mt.errors import InputError
-from serving.memory_store import Pair
-from serving.tmx import read, write
+from serving.stores.memory_store import Pair
+from serving.stores.tmx import read, write
 
 UNIT = """<tu{source}>
   <tuv xml:lang="en-US">

@@ -9,7 +9,7 @@ import pytest
 from mt.beam_search import SearchOptions
 from mt.errors import DeadlineError, EngineError, InputError, OverloadedError
 from serving.settings import OFFLINE, EngineSettings, Limits
-from serving.text_options import PLAIN, TextOptions
+from serving.text.text_options import PLAIN, TextOptions
 from serving.translation import Piece, Translation, join
 from serving.translator import Translator
 from tests.babbling_stepper import BabblingStepper

@@ -21,7 +21,7 @@ from mt.errors import (
 from mt.stepper import Stepper
 from mt.tokenizer import EOS_ID
 from serving.settings import OFFLINE, EngineSettings, Limits
-from serving.text_options import TextOptions
+from serving.text.text_options import TextOptions
 from serving.translation import Candidate
 from serving.translator import Translator
 from tests.fake_bundle import fake_bundle, small_tokenizer

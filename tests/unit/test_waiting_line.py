@@ -4,7 +4,7 @@ import math
 
 from mt.search_options import SearchOptions
 from mt.stepper import Footprint
-from serving.waiting_line import DrainRate, Load, Room, Sentence, WaitingLine
+from serving.running.waiting_line import DrainRate, Load, Room, Sentence, WaitingLine
 
 MANY = 10_000
 

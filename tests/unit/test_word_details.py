@@ -5,14 +5,14 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from serving.alignment import WordAttention
+from serving.text.alignment import WordAttention
+from serving.text.word_details import words_of
 from serving.translation import (
     Candidate,
     SentenceHypothesis,
     TranslatedSentence,
     Translation,
 )
-from serving.word_details import words_of
 
 
 def hypothesis(text: str, words: WordAttention | None) -> SentenceHypothesis:

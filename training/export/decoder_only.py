@@ -140,7 +140,7 @@ class _Step(_Stack):
         """(sentences, width, d_model) -> the same shape.
 
         A cell's own past stands before its source: the length of the caches is such that what
-        comes behind them is summed in the same order whatever it is (`serving.decoder_caches`).
+        comes behind them is summed in the same order (`serving.steps.decoder_caches`).
         """
         graph = self.graph
         query, *new = self.qkv(layer, x, self.positions)

@@ -1,0 +1,1 @@
+"""Parts of the engine: who waits, who runs where, what is counted."""

@@ -1,0 +1,228 @@
+"""One core's part of an engine: a thread that owns a stepper and the batch that runs on it."""
+
+import contextlib
+import itertools
+import math
+import threading
+import time
+import traceback
+from collections.abc import Callable, Hashable, Iterable
+from pathlib import Path
+
+from mt import log
+from mt.beam_search import Finished, RunningBatch
+from mt.errors import EngineError, MTError
+from mt.stepper import Footprint
+from serving.running.floor import Floor
+from serving.running.waiting_line import Outcome, Room, Sentence, WaitingLine, expired
+
+
+class Worker:
+    """Takes sentences off the floor's line, as many as are its share, turn after turn.
+
+    What is public is guarded by the floor's lock.
+    """
+
+    def __init__(
+        self,
+        floor: Floor,
+        new_batch: Callable[[], RunningBatch],
+        footprint: Footprint,
+        name: str,
+    ) -> None:
+        """`new_batch` begins a running batch on this worker's stepper; see `start`."""
+        self.running: dict[Hashable, Sentence] = {}
+        self.suspects = WaitingLine()
+        self.next_deadline = math.inf
+        self.name = name
+        self._floor, self._footprint = floor, footprint
+        self._new_batch = new_batch
+        self._batch = new_batch()
+        self._failures_in_a_row = 0
+        self._cancellations_seen = 0
+        self._turn_began: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"engine {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until it has noticed that the floor is closed; on its own thread it knows."""
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+
+    @property
+    def rows(self) -> int:
+        """Live hypotheses of those who run."""
+        return self._batch.rows
+
+    @property
+    def reserved(self) -> int:
+        """Rows that those who run may come to need."""
+        return sum(sentence.rows for sentence in self.running.values())
+
+    @property
+    def age_s(self) -> float:
+        """Seconds that the turn under way has taken; 0 where there is none."""
+        return 0.0 if self._turn_began is None else time.monotonic() - self._turn_began
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to do."""
+        return not self._has_work() and self._turn_began is None
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the thread lives, no step hangs and the model does not fail again and again."""
+        return (
+            self._thread.is_alive()
+            and self._failures_in_a_row < self._floor.settings.failure_limit
+            and self.age_s < self._floor.settings.heartbeat_limit_s
+        )
+
+    def take_everyone(self) -> list[Sentence]:
+        """Who runs, or is to run again; it forgets them."""
+        everyone = [*self.running.values(), *self.suspects.clear()]
+        self.running.clear()
+        return everyone
+
+    # Under the lock
+
+    def _has_work(self) -> bool:
+        return bool(self.running or self.suspects or self._floor.line)
+
+    def _next_in_line(self) -> list[Sentence]:
+        settings = self._floor.settings
+        overdue_before = time.monotonic() - settings.max_overtaken_s
+        room = Room(
+            rows=min(settings.max_rows, self._share()) - self.reserved,
+            tokens=settings.max_source_tokens_per_step,
+            bytes=settings.max_cache_bytes,
+            footprint=self._footprint,
+        )
+        return self._floor.line.take(room, self.running.values(), overdue_before)
+
+    def _share(self) -> int:
+        """Rows, so that others have work too; with one sentence more nobody waits for rounding."""
+        line, workers = self._floor.line, self._floor.workers
+        if len(workers) == 1 or not line:
+            return self._floor.settings.max_rows
+        rows = line.rows + sum(worker.reserved for worker in workers)
+        return -(-rows // len(workers)) + next(iter(line)).rows - 1
+
+    def _next_suspect(self) -> list[Sentence]:
+        """After a failure its sentences run one by one, so that only the guilty one fails."""
+        return [] if self.running else self.suspects.take(Room(rows=0))
+
+    # On its own thread
+
+    def _run(self) -> None:
+        """Turn after turn until closed. A bug here must not leave anybody waiting for ever."""
+        try:
+            while self._wait_for_work():
+                self._turn()
+        except BaseException as error:
+            log.event("engine_died", engine=self.name, error=_describe(error))
+            self._floor.close()
+        finally:
+            with self._floor.changed:
+                self._turn_began = None
+                self._floor.changed.notify_all()
+
+    def _wait_for_work(self) -> bool:
+        floor = self._floor
+        with floor.changed:
+            self._turn_began = None
+            floor.changed.notify_all()  # perhaps nothing is left to drain
+            floor.changed.wait_for(lambda: self._has_work() or floor.closed)
+            self._turn_began = time.monotonic()
+            return not floor.closed
+
+    def _turn(self) -> None:
+        """Some leave, some enter, all running ones take one step, the finished get answers."""
+        began = time.monotonic()
+        try:
+            self._dismiss_left()
+            self._admit()
+            rows, finished = self._batch.rows, self._batch.step()
+        except Exception as error:
+            self._recover(error)
+        else:
+            self._deliver(finished, rows, time.monotonic() - began)
+
+    def _dismiss_left(self) -> None:
+        """Cancelled and late sentences go, wherever they are; nobody looks while there are none."""
+        now, floor = time.monotonic(), self._floor
+        cancellations = floor.cancellations
+        if cancellations == self._cancellations_seen and now < self.next_deadline:
+            return
+        with floor.changed:
+            self._cancellations_seen = cancellations
+            left = [s for s in self.running.values() if s.left(now)]
+            stopped = [self.running.pop(s.key).key for s in left]
+            for line in (self.suspects, floor.line):
+                left += line.remove(lambda s: s.left(now))
+            inside = itertools.chain(self.running.values(), self.suspects, floor.line)
+            self.next_deadline = min((s.deadline for s in inside), default=math.inf)
+        try:
+            self._batch.cancel(stopped)
+        finally:
+            floor.settle([(sentence, expired()) for sentence in left])
+
+    def _admit(self) -> None:
+        with self._floor.changed:
+            newcomers = self._next_suspect() if self.suspects else self._next_in_line()
+            self.running.update((sentence.key, sentence) for sentence in newcomers)
+            self._floor.changed.notify_all()  # there is room in the line
+        if newcomers:
+            self._batch.admit([sentence.job for sentence in newcomers])
+
+    def _deliver(self, finished: Iterable[Finished], rows: int, seconds: float) -> None:
+        outcomes: list[tuple[Sentence, Outcome]] = []
+        with self._floor.changed:
+            for item in finished:
+                if (sentence := self.running.pop(item.key, None)) is not None:
+                    outcomes.append((sentence, list(item.hypotheses)))
+            self._floor.counters.steps += 1 if rows else 0
+            self._floor.counters.rows_stepped += rows
+            self._floor.rate.observe(seconds, len(outcomes))
+            if outcomes:
+                self._failures_in_a_row = 0
+        self._floor.settle(outcomes)
+
+    def _recover(self, error: Exception) -> None:
+        """Start a clean batch. Its sentences are tried again alone; one that was alone fails."""
+        with self._floor.changed:
+            victims = list(self.running.values())
+            self.running.clear()
+            self._failures_in_a_row += 1
+            if len(victims) > 1:
+                self.suspects.join(victims)
+        log.event(
+            "engine_failure", engine=self.name, sentences=len(victims), error=_describe(error)
+        )
+        self._abandon_batch(victims)
+        if len(victims) == 1:
+            self._floor.settle([(victims[0], _as_ours(error))])
+
+    def _abandon_batch(self, victims: Iterable[Sentence]) -> None:
+        """Let the stepper forget everyone, as far as it still can."""
+        with contextlib.suppress(Exception):
+            self._batch.cancel([sentence.key for sentence in victims])
+        with self._floor.changed:
+            self._batch = self._new_batch()
+
+
+def _describe(error: BaseException) -> str:
+    """Type and place of an error. Its message might repeat what was to be translated."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    return type(error).__name__ + "".join(f" at {Path(p.filename).name}:{p.lineno}" for p in place)
+
+
+def _as_ours(error: Exception) -> MTError:
+    if isinstance(error, MTError):
+        return error
+    ours = EngineError("the model failed on this text; try again, or report it with the log")
+    ours.__cause__ = error
+    return ours

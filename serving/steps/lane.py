@@ -1,0 +1,127 @@
+"""Sentences that are stepped together: their places, their memory, their caches, one step graph."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mt import graph_signature as names
+from mt.stepper import Ids, Rows, Slot, StepOutput
+from serving.steps.decoder_caches import DecoderCaches
+from serving.steps.decoder_states import DecoderStates
+from serving.steps.encoder_memory import EncoderMemory
+from serving.steps.hypothesis_grid import EMPTY, Grid
+from serving.steps.onnx_graph import Array, Axes, OnnxGraph
+from serving.steps.places import Places
+
+
+class Lane:
+    """A running batch on the step graph; all its sentences are greedy, or none of them is.
+
+    A product with one row of queries is summed in another order than one with several. So that no
+    neighbour changes an answer by a bit, sentences of one row run in a lane of their own, and the
+    grid of the others is never narrower than two.
+    """
+
+    def __init__(self, encoded: Axes, step: OnnxGraph, least_width: int) -> None:
+        """Start empty; `encoded` are the axes of what the encoder graph gives."""
+        lengths = {n: axes.index(names.SRC_LEN) for n, axes in memory_axes(encoded).items()}
+        self._step, self._least_width = step, least_width
+        self._places = Places()
+        self._memory = EncoderMemory(lengths)
+        self._caches = DecoderCaches(step.inputs)
+        self._states = DecoderStates(step.inputs)
+        self._starts: dict[Slot, dict[str, Array]] = {}
+        self._grid = EMPTY  # of the last step
+        self._next_positions = np.zeros(1, np.int64)  # of its rows' children; last, of no parent's
+        self._found: dict[str, Array] = {}
+
+    def admit(self, slots: Sequence[Slot], encoded: Mapping[str, Array]) -> None:
+        """Add sentences, row i of each tensor belonging to slots[i]."""
+        places = self._places.admit(slots)
+        self._memory.admit(places, encoded)
+        self._caches.admit(places)
+        for i, slot in enumerate(slots):
+            self._starts[slot] = {n: encoded[n][i : i + 1] for n in self._states.start_names}
+
+    def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
+        """As `Stepper.step`, for rows of this lane; k is no more than there are ids.
+
+        Raises:
+            EngineError: a row names a slot that is not running, or ONNX Runtime failed.
+        """
+        self._pack()
+        positions = self._next_positions[rows.parents]
+        places = self._places.of(rows.slots)
+        grid = Grid(places, positions, len(self._places), self._least_width)
+        self._caches.step(grid, rows.parents, self._grid)
+        wanted = np.empty((len(places), 0), np.int64) if rows.wanted is None else rows.wanted
+        feeds = {
+            names.LAST_IDS: grid.spread(rows.last_ids),
+            names.POSITIONS: grid.spread(positions),
+            names.LIVE: grid.cells,
+            names.K: np.array([k]),
+            names.WITH_ATTENTION: np.array([with_attention]),
+            names.WANTED_IDS: wanted,
+        }
+        if self._states.names:
+            feeds[names.PARENTS] = grid.spread(self._origins(rows)).ravel()
+        following = self._states.following(grid.n_cells)
+        found = self._room(wanted, k, with_attention)
+        kept = (
+            *(self._memory.tensors, self._states.tensors),
+            *(self._caches.tensors, self._caches.told),
+        )
+        self._step.run_into(feeds, kept, (found, following, self._caches.outputs))
+        self._states.replace(following)
+        self._grid, self._next_positions = grid, np.append(positions + 1, 0)
+        attention = found.get(names.ATTENTION)
+        if attention is not None:
+            attention = attention[:, : self._memory.longest].copy()
+        return StepOutput(
+            found[names.TOP_IDS].copy(),
+            found[names.TOP_LOG_PROBS].copy(),
+            attention,
+            found[names.WANTED_LOG_PROBS].copy() if names.WANTED_LOG_PROBS in found else None,
+        )
+
+    def retire(self, slots: Sequence[Slot]) -> None:
+        """Free sentences, as far as they are in this lane."""
+        places = self._places.retire(slots)
+        self._memory.retire(places)
+        self._caches.retire(places)
+        for slot in slots:
+            self._starts.pop(slot, None)
+
+    def _pack(self) -> None:
+        """Where many sentences have left and few have come, let the others move together."""
+        kept = self._places.pack()
+        if kept is not None:
+            self._memory.pack(kept)
+            self._caches.pack(kept)
+
+    def _origins(self, rows: Rows) -> Ids:
+        """The entry of the replaced states that each row continues."""
+        fresh = rows.parents < 0
+        origins = np.append(self._grid.cells, 0)[rows.parents]
+        origins[fresh] = self._states.begin([self._starts[s] for s in rows.slots[fresh].tolist()])
+        return origins
+
+    def _room(self, wanted: Ids, k: int, with_attention: bool) -> dict[str, Array]:
+        """Arrays for what a step finds, the last step's where they fit."""
+        n_rows = len(wanted)
+        shapes = {names.TOP_IDS: (n_rows, k), names.TOP_LOG_PROBS: (n_rows, k)}
+        if names.WANTED_LOG_PROBS in self._step.outputs:
+            shapes[names.WANTED_LOG_PROBS] = wanted.shape
+        if with_attention and names.ATTENTION in self._step.outputs:
+            shapes[names.ATTENTION] = n_rows, self._memory.tensors[names.SRC_MASK].shape[1]
+        if {name: array.shape for name, array in self._found.items()} != shapes:
+            self._found = {
+                name: np.empty(shape, np.int64 if name == names.TOP_IDS else np.float32)
+                for name, shape in shapes.items()
+            }
+        return self._found
+
+
+def memory_axes(encoded: Axes) -> Axes:
+    """Of those outputs of the encoder graph that decoding reads."""
+    return {name: axes for name, axes in encoded.items() if name.startswith(names.MEMORY)}

@@ -1,0 +1,1 @@
+"""What outlives a request: keys and what they have used, glossaries, memory, documents."""

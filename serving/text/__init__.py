@@ -1,0 +1,1 @@
+"""From text as people have it to sentences that a model reads, and back."""

@@ -1,0 +1,132 @@
+"""Signs that a translation went wrong, and the stricter search that a second try gets."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from mt.beam_search import Hypothesis, SearchOptions
+from mt.tokenizer import Tokenizer
+from serving.text.glossary_terms import lacking
+from serving.text.protected_spans import locate
+from serving.text.text_plan import Part, Planner
+
+Doubt = Literal["lost", "repeats", "short", "endless", "lacks"]
+MEANING: dict[Doubt, str] = {
+    "repeats": "repeats itself",
+    "short": "is far shorter than its source, something may be missing",
+    "endless": "was cut off at the longest length allowed",
+    "lacks": "lacks a term of the glossary",
+}
+"""What a caller is told; what was lost is put back, so it is no news."""
+
+_LONGEST_PERIOD = 8
+_TERM_BEAM = 5
+_SHORT_FROM = 10  # source tokens: below, a single word may be the whole translation
+_SHORT_RATIO = 0.3
+
+
+class Try(NamedTuple):
+    """A part to search a translation for, and how."""
+
+    part: Part
+    options: SearchOptions
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A part, what the search found for it, best first, and what speaks against the best."""
+
+    part: Part
+    hypotheses: list[Hypothesis]
+    doubts: tuple[Doubt, ...]
+
+
+def first_tries(parts: Iterable[Part], options: SearchOptions) -> list[Try]:
+    """A try of every part; with attention where there is something to put back."""
+    pointing = options.model_copy(update={"attention": True})
+    return [
+        Try(part, _with_terms(pointing if _needs_attention(part) else options, part))
+        for part in parts
+    ]
+
+
+def judge(
+    part: Part, hypotheses: list[Hypothesis], options: SearchOptions, tokenizer: Tokenizer
+) -> Decoded:
+    """Look at the best hypothesis: has it all that it must keep, no loop, a sensible length?"""
+    best, source = hypotheses[0], part.src_ids or []
+    signs: dict[Doubt, Callable[[], bool]] = {
+        "lost": lambda: _has_lost(part, tokenizer.decode(best.ids)),
+        "repeats": lambda: _longest_run(best.ids) > max(2, _longest_run(source)),
+        "short": lambda: len(best.ids) < _least(len(source)),
+        "endless": lambda: not best.finished and options.max_length is None,
+        "lacks": lambda: (
+            bool(part.terms.found) and lacking(tokenizer.decode(best.ids), part.terms) > 0
+        ),
+    }
+    return Decoded(part, hypotheses, tuple(doubt for doubt, seen in signs.items() if seen()))
+
+
+def second_try(decoded: Decoded, options: SearchOptions, planner: Planner) -> Try | None:
+    """The one more try of a doubtful translation; None where there is nothing else to try.
+
+    What was lost is not read again: a stand-in is. No n-gram may come twice in place of a loop,
+    and no end before half the length of a source that was cut short.
+    """
+    doubts = set(decoded.doubts)
+    part = planner.without_spans(decoded.part) if "lost" in doubts else None
+    if part is None and not doubts - {"lost", "lacks"}:
+        return None
+    changes: dict[str, object] = {
+        "attention": options.attention or bool(decoded.part.reading.slots)
+    }
+    if {"repeats", "endless"} & doubts:
+        changes["no_repeat_ngram"] = min(options.no_repeat_ngram or 3, 3)
+    if "short" in doubts:
+        half = max(1, len(decoded.part.src_ids or []) // 2)
+        changes["min_length"] = max(options.min_length, min(half, options.max_length or half))
+    part = part or decoded.part
+    return Try(part, _with_terms(options.model_copy(update=changes), part))
+
+
+def improved(firsts: Sequence[Decoded], seconds: Mapping[int, Decoded]) -> list[Decoded]:
+    """Of each, the try with fewer doubts; the first where that does not decide."""
+    return [
+        min((first, seconds.get(i, first)), key=lambda one: len(one.doubts))
+        for i, first in enumerate(firsts)
+    ]
+
+
+def _with_terms(options: SearchOptions, part: Part) -> SearchOptions:
+    """A search that looks after a part's terms; a narrow beam would put them where it can first."""
+    if not part.terms.ids:
+        return options
+    width = max(options.beam_size, _TERM_BEAM)
+    terms = {"terms": part.terms.ids, "term_bias": part.terms.bias, "beam_size": width}
+    return options.model_copy(update=terms)
+
+
+def _needs_attention(part: Part) -> bool:
+    return part.aligned or bool(part.reading.slots)
+
+
+def _least(source_tokens: int) -> float:
+    """Tokens that a translation has at least, where nothing is missing."""
+    return _SHORT_RATIO * source_tokens if source_tokens >= _SHORT_FROM else 1
+
+
+def _has_lost(part: Part, text: str) -> bool:
+    kept = [slot.protected for slot in part.reading.slots if not slot.replaced]
+    return bool(kept) and bool(locate(kept, part.segment.sentence, text).lost)
+
+
+def _longest_run(ids: Sequence[int]) -> int:
+    """How many times in a row the same few ids come, at most; a lone id counts half."""
+    longest = 1
+    for period in range(1, min(_LONGEST_PERIOD, len(ids) // 2) + 1):
+        same = 0
+        for before, after in zip(ids, ids[period:], strict=False):
+            same = same + 1 if before == after else 0
+            runs = 1 + same // period
+            longest = max(longest, runs if period > 1 else runs // 2)
+    return longest
