@@ -21,10 +21,11 @@ from serving.dialects.deepl_parameters import (
 )
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.parameters import Lenient, openapi_body, parameter_key, parse, read
-from serving.dispatch import Answer, Order, service_of
+from serving.dispatch import Answer, service_of
 from serving.http_errors import Failure
 from serving.models import Models
 from serving.routes.gate import caller_of
+from serving.routing import Order
 from serving.text import language_names
 
 MAX_BODY_BYTES = 128 * 1024

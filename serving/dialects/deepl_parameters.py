@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 from mt.errors import InputError
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, parse
-from serving.dispatch import Order
 from serving.models import Models, Preference
+from serving.routing import Order
 from serving.schemas import Texts
 from serving.stores.glossaries import GlossaryUse
 from serving.text.text_options import Splitting, TextOptions

@@ -22,9 +22,10 @@ from serving.dialects.parameters import (
     parse,
     read,
 )
-from serving.dispatch import AUTO, Answer, Order, service_of
+from serving.dispatch import Answer, service_of
 from serving.http_errors import Failure
 from serving.models import Models
+from serving.routing import AUTO, Order
 from serving.schemas import Texts
 from serving.service import Service
 from serving.text import language_names

@@ -1,8 +1,8 @@
 """Languages as clients of other services name them."""
 
 from mt.errors import InputError
-from serving.dispatch import AUTO
 from serving.models import Models
+from serving.routing import AUTO
 from serving.text import language_codes
 
 MAX_LISTED = 20

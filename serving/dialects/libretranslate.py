@@ -38,11 +38,12 @@ from serving.dialects.parameters import (
     parse,
     read,
 )
-from serving.dispatch import AUTO, Answer, Order, service_of
+from serving.dispatch import Answer, service_of
 from serving.file_formats import ENDINGS
 from serving.http_errors import Failure
 from serving.models import Models
 from serving.routes.gate import caller_of
+from serving.routing import AUTO, Order
 from serving.schemas import Status
 from serving.service import Service
 from serving.stores import documents

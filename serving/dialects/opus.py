@@ -13,8 +13,9 @@ from serving import dispatch
 from serving.dialects.dialect import Dialect, plain_status
 from serving.dialects.languages import known, known_or_auto
 from serving.dialects.parameters import Lenient, openapi_body, parse, read
-from serving.dispatch import Order, service_of
+from serving.dispatch import service_of
 from serving.http_errors import Failure
+from serving.routing import Order
 from serving.schemas import Text
 
 PATH = "/api/translate"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from serving.dispatch import AUTO, Answer, usage
+from serving.dispatch import Answer, usage
 from serving.routes.stream_schemas import DetectedEventBody, DoneBody, SentenceBody, WarningsBody
+from serving.routing import AUTO
 from serving.schemas import (
     CandidateBody,
     DetectedBody,

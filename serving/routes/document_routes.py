@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 
 from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_file, parse, read
-from serving.dispatch import AUTO, Order, service_of
+from serving.dispatch import service_of
 from serving.routes.gate import caller_of
+from serving.routing import AUTO, Order
 from serving.schemas import LANGUAGE, MODEL, Body, problem_responses
 from serving.service import Service
 from serving.stores import documents

@@ -13,11 +13,12 @@ from mt import log
 from mt.errors import MTError
 from mt.search_options import SearchOptions
 from serving import dispatch, http_errors
-from serving.dispatch import AUTO, AnswerStream, Order, service_of
+from serving.dispatch import AnswerStream, service_of
 from serving.routes import answers
 from serving.routes.event_stream import Event, EventStream
 from serving.routes.middleware import Facts, where
 from serving.routes.stream_schemas import EVENTS, EXAMPLE
+from serving.routing import AUTO, Order
 from serving.schemas import (
     DetectRequest,
     DetectResponse,

@@ -10,11 +10,11 @@ from itertools import islice
 
 from mt import log
 from mt.errors import InputError, MTError, OverloadedError
-from serving import dispatch
-from serving.dispatch import Order
+from serving import dispatch, routing
 from serving.file_formats.passages import FileText
 from serving.models import Models
 from serving.routes.middleware import Facts, where
+from serving.routing import Order
 from serving.service import Service
 from serving.stores.access import Caller
 from serving.stores.document_store import Document
@@ -63,7 +63,7 @@ async def translate(
         MTError: as `dispatch.answer`; OverloadedError only where it stays so for too long.
     """
     order = replace(order, text_options=file.text_options)
-    source = await dispatch.language_of(service, models, "\n".join(file.texts), order)
+    source = await routing.language_of(service, models, "\n".join(file.texts), order)
     deadline = time.monotonic() + service.settings.documents.deadline_s
     cut = [_pieces_of(passage, file, service) for passage in file.texts]
     done: list[str] = []

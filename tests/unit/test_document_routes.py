@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.dispatch import Order
 from serving.file_formats import open_file
 from serving.routes.middleware import Facts
+from serving.routing import Order
 from serving.stores import documents
 from tests.app_client import AppClient, open_app, problem_of
 
