@@ -9,11 +9,10 @@ import pytest
 from mt import bundle as bundles
 from mt.errors import BundleError
 from mt.search_options import SearchOptions
-from tests.e2e.conftest import Chain
+from tests.e2e.conftest import INT8_LOSS, Chain
 from tests.server_process import Server, seq2serve
 from training.corpora.corpus import open_corpus
 from training.evaluate import bleu
-from training.export.parity import LARGEST_LOSS
 from training.scoring import evenly, score_system
 from training.system import open_system
 
@@ -37,7 +36,7 @@ def test_eight_bits_cost_no_more_than_the_gate_allows(chain: Chain) -> None:
         score_system(open_system(chain.bundle, precision, 1), "test", None, SENTENCES).scores[0]
         for precision in ("fp32", "int8")
     )
-    assert fp32.value - int8.value <= LARGEST_LOSS
+    assert fp32.value - int8.value <= INT8_LOSS
 
 
 def test_the_manifest_states_facts(chain: Chain) -> None:
