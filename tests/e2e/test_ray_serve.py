@@ -111,11 +111,12 @@ def _is_alone_on_its_port(server: Server, bundle: str) -> None:
 
 
 def _finishes_what_it_accepted(server: Server) -> None:
+    new = f"{SENTENCE} {SENTENCE}"  # one that has been asked for would be remembered
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(server.translate, model="slow")
+        slow = pool.submit(server.translate, model="slow", beam_size=2, text=new)
         server.wait_until_busy()
         server.process.send_signal(signal.SIGTERM)
-        assert slow.result().json()["translations"] == [{"text": SENTENCE}]
+        assert slow.result().json()["translations"] == [{"text": new}]
 
 
 def folder_for_sockets() -> Path:
