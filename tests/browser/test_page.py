@@ -92,7 +92,7 @@ def test_an_answer_that_comes_too_late_is_dropped(page: TranslatorPage) -> None:
 
     page.page.route("**/v1/translate", hold_the_first)
     page.page.locator("#text").fill("The fox.")
-    page.page.wait_for_function("document.querySelector('.card.busy')")
+    page.page.locator(".card.busy").first.wait_for()
     while not held:
         page.page.wait_for_timeout(20)
     page.type("The dog.")
