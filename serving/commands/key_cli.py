@@ -69,8 +69,10 @@ def create(
 def list_keys(ctx: click.Context) -> None:
     """One line a key, with tabs: name, id, state, scopes, the day it was made."""
     opened, *_ = ctx.obj
-    now = time.time()
-    for key in opened.all():
+    now, found = time.time(), opened.all()
+    if not found:
+        click.echo("no keys yet; make the first one: seq2serve keys create NAME", err=True)
+    for key in found:
         day = f"{datetime.fromtimestamp(key.created, UTC):%Y-%m-%d}"
         click.echo("\t".join([key.name, key.key_id, key.state(now), _scopes(key), day]))
 

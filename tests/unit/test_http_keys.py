@@ -20,18 +20,6 @@ Ask = Callable[[AppClient, str | None], httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def keys(data_dir: Path) -> Iterator[ApiKeys]:
-    opened = ApiKeys(data_dir)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
 def client(data_dir: Path, keys: ApiKeys) -> Iterator[AppClient]:
     """Where keys are required, since there is one."""
     keys.create("first")

@@ -101,3 +101,9 @@ def test_without_a_folder_nothing_is_guessed(tmp_path: Path) -> None:
 def test_names_fit_on_a_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="a name has letters"):
         run(tmp_path, "create", name)
+
+
+def test_an_empty_list_says_what_to_type(tmp_path: Path) -> None:
+    listed = run(tmp_path, "list")
+    assert listed.stdout == ""
+    assert "seq2serve keys create NAME" in listed.stderr

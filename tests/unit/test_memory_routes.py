@@ -20,18 +20,6 @@ TMX = """<tmx version="1.4"><header srclang="fr"/><body>
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def keys(data_dir: Path) -> Iterator[ApiKeys]:
-    opened = ApiKeys(data_dir)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
 def client(data_dir: Path) -> Iterator[AppClient]:
     mode = {"mode": "optional"}
     with open_app(data_dir=str(data_dir), keys=mode, memory={"suggestions": True}) as opened:
