@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import reduce
@@ -104,6 +104,7 @@ class WaitingLine:
 
     def __init__(self) -> None:
         self._sentences: deque[Sentence] = deque()
+        self._rows = 0
 
     def __len__(self) -> int:
         return len(self._sentences)
@@ -114,11 +115,13 @@ class WaitingLine:
     @property
     def rows(self) -> int:
         """What all of them would reserve."""
-        return sum(sentence.rows for sentence in self._sentences)
+        return self._rows
 
     def join(self, sentences: Iterable[Sentence]) -> None:
         """Stand at the end."""
-        self._sentences.extend(sentences)
+        for sentence in sentences:
+            self._sentences.append(sentence)
+            self._rows += sentence.rows
 
     def take(
         self, room: Room, running: Iterable[Sentence] = (), overdue_before: float = -math.inf
@@ -131,6 +134,8 @@ class WaitingLine:
         runs, with room or without.
         """
         taken: list[Sentence] = []
+        if not self._sentences:
+            return taken
         rows, longest = room.rows, 0
         load = reduce(Load.beside, running, Load())
         alone = not load.sentences
@@ -146,31 +151,35 @@ class WaitingLine:
             taken.append(sentence)
             load = load.beside(sentence)
             rows -= sentence.rows
-        if taken:
-            gone = set(taken)
-            self._sentences = deque(s for s in self._sentences if s not in gone)
+        self._drop(taken)
         return taken
 
-    def _in_turn(self, overdue_before: float) -> list[Sentence]:
-        """The oldest, the overdue in order of age, and the others by likeness in length."""
-        if not self._sentences:
-            return []
+    def _in_turn(self, overdue_before: float) -> Iterator[Sentence]:
+        """The oldest, the overdue in order of age, and the others by likeness in length.
+
+        They are sorted when the oldest has entered: at most steps it finds no room.
+        """
         oldest, *others = self._sentences
+        yield oldest
         length = len(oldest.src_ids)
 
         def turn(sentence: Sentence) -> int:
             is_overdue = sentence.joined < overdue_before
             return -1 if is_overdue else abs(len(sentence.src_ids) - length)
 
-        return [oldest, *sorted(others, key=turn)]
+        yield from sorted(others, key=turn)
 
     def remove(self, unwanted: Callable[[Sentence], bool]) -> list[Sentence]:
         """Take out everyone who is unwanted, wherever they stand."""
         removed = [sentence for sentence in self._sentences if unwanted(sentence)]
-        if removed:
-            gone = set(removed)
-            self._sentences = deque(s for s in self._sentences if s not in gone)
+        self._drop(removed)
         return removed
+
+    def _drop(self, sentences: Sequence[Sentence]) -> None:
+        if sentences:
+            gone = set(sentences)
+            self._sentences = deque(s for s in self._sentences if s not in gone)
+            self._rows -= sum(sentence.rows for sentence in sentences)
 
     def clear(self) -> list[Sentence]:
         """Take out everyone."""

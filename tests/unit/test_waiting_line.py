@@ -50,6 +50,19 @@ def test_bytes_are_a_budget_too() -> None:
     assert line.take(Room(9, MANY, 100, footprint)) == [third]
 
 
+def test_rows_are_those_of_who_waits() -> None:
+    first, second, third = sentence(4), sentence(2), sentence(1)
+    line = line_of(first, second, third)
+    assert line.rows == 7
+    line.take(Room(4), OTHERS)
+    assert line.rows == 3
+    line.remove(lambda one: one is third)
+    assert line.rows == 2
+    line.clear()
+    assert (line.rows, len(line)) == (0, 0)
+    assert line.take(Room(9)) == []
+
+
 def test_a_wide_one_at_the_head_is_not_overtaken() -> None:
     wide, narrow = sentence(8), sentence(1)
     line = line_of(wide, narrow)
