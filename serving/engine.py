@@ -13,13 +13,25 @@ from functools import partial
 from types import TracebackType
 
 from mt.beam_search import Hypothesis, RunningBatch, SearchOptions
+from mt.bundle import Bundle
 from mt.phrases import Mask
-from mt.stepper import Stepper
+from mt.stepper import Stepper, runtime
 from serving.running.engine_stats import EngineStats
 from serving.running.floor import Floor
 from serving.running.waiting_line import Sentence
 from serving.running.worker import Worker
 from serving.settings import EngineSettings
+
+
+def open_steppers(bundle: Bundle, settings: EngineSettings) -> list[Stepper]:
+    """One for each worker, all on the same weights.
+
+    Raises:
+        BundleError: no such precision, or a graph is damaged.
+        ConfigError: the runtime is not installed.
+    """
+    first = runtime("onnx")(bundle, settings.precision, settings.threads)
+    return [first, *(first.twin() for _ in range(1, settings.workers))]
 
 
 class Engine:

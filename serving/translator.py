@@ -15,9 +15,9 @@ from mt import bundle as bundles
 from mt.beam_search import SearchOptions
 from mt.bundle import Bundle, Manifest
 from mt.errors import InputError
-from mt.stepper import Stepper, runtime
+from mt.stepper import Stepper
 from mt.tokenizer import EOS_ID, UNK_ID
-from serving.engine import Engine
+from serving.engine import Engine, open_steppers
 from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text.composition import PlannedSentence, compose_sentence, planned_sentences
 from serving.text.glossary_terms import has_spaces
@@ -93,9 +93,7 @@ class Translator:
             EngineError: the model does not run.
         """
         bundle = bundles.open(Path(folder))
-        stepper = runtime("onnx")(bundle, settings.precision, settings.threads)
-        steppers = [stepper, *(stepper.twin() for _ in range(1, settings.workers))]
-        translator = cls(bundle, steppers, settings, limits, cache_bytes)
+        translator = cls(bundle, open_steppers(bundle, settings), settings, limits, cache_bytes)
         try:
             translator.engine.submit([UNK_ID, EOS_ID], SearchOptions(max_length=1)).result()
         except BaseException:

@@ -21,9 +21,8 @@ from mt import bundle as bundles
 from mt.bundle import Bundle, Manifest
 from mt.errors import ConfigError, InputError
 from mt.search_options import SearchOptions
-from mt.stepper import runtime
 from mt.tokenizer import EOS_ID
-from serving.engine import Engine
+from serving.engine import Engine, open_steppers
 from serving.settings import EngineSettings
 
 ROUNDS = 3
@@ -153,12 +152,10 @@ def reserve(path: Path) -> TextIO:
 
 
 def _engine(bundle: Bundle, precision: str | None, workers: int, threads: int) -> Engine:
-    first = runtime("onnx")(bundle, precision, threads)
     settings = EngineSettings(
         precision=precision, workers=workers, threads=threads, max_waiting=1_000_000
     )
-    steppers = [first, *(first.twin() for _ in range(1, workers))]
-    return Engine(steppers, settings, bundle.manifest.max_target_tokens)
+    return Engine(open_steppers(bundle, settings), settings, bundle.manifest.max_target_tokens)
 
 
 def _sources(bundle: Bundle, texts: Sequence[str], most: int) -> Sources:
