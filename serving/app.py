@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from mt.errors import MTError, UnavailableError
 from serving import dialects, http_errors, metrics
+from serving.board import Poster
 from serving.dialects.dialect import Dialect, OpenToBrowsers
 from serving.dispatch import service_of
 from serving.http_errors import ErrorWriter
@@ -46,13 +47,17 @@ router = APIRouter()
 
 
 def create_app(
-    open_models: Callable[[], Models], settings: ServeSettings, echo_request_id: bool = True
+    open_models: Callable[[], Models],
+    settings: ServeSettings,
+    echo_request_id: bool = True,
+    poster: Poster | None = None,
 ) -> FastAPI:
     """An application that opens its models when it starts and closes them when it stops.
 
-    `echo_request_id` is false behind a proxy that puts X-Request-ID into the answer itself.
+    `echo_request_id` is false behind a proxy that puts X-Request-ID into the answer itself;
+    `poster` puts its metrics beside those of other replicas.
     """
-    service = Service(open_models, settings)
+    service = Service(open_models, settings, poster)
     app = FastAPI(
         title="Seq2Serve",
         description=DESCRIPTION,
@@ -131,8 +136,8 @@ async def ready(service: ServiceOf) -> Status:
 
 @router.get("/metrics", response_class=Response)
 async def prometheus(service: ServiceOf) -> Response:
-    """Counters, latencies and the state of the engines, in Prometheus text."""
-    return Response(service.metrics.text(), media_type=metrics.CONTENT_TYPE)
+    """Counters, latencies and the state of the engines, of all replicas, in Prometheus text."""
+    return Response(await service.exposition(), media_type=metrics.CONTENT_TYPE)
 
 
 def _writer_at(path: str, dialects: Sequence[Dialect]) -> ErrorWriter:

@@ -110,7 +110,7 @@ async def stream(
         async with service.access.charging(facts.caller, characters):  # once it began, it is paid
             for group in routed.groups:
                 streams = await stack.enter_async_context(
-                    _streams(service, group, order, routed.options)
+                    _streams(service, group, order, routed.options, facts)
                 )
                 for place, pieces in zip(group.places, streams, strict=True):
                     name = group.translator.manifest.name
@@ -122,7 +122,7 @@ async def stream(
 
 @asynccontextmanager
 async def _streams(
-    service: Service, group: Group, order: Order, options: SearchOptions
+    service: Service, group: Group, order: Order, options: SearchOptions, facts: Facts
 ) -> AsyncIterator[list[AsyncGenerator[Piece]]]:
     texts = [order.texts[place] for place in group.places]
     deadline_s = service.settings.limits.deadline_s
@@ -130,7 +130,7 @@ async def _streams(
         texts, options, deadline_s, group.text_options
     ) as streams:
         yield [
-            _counted(service, group.translator.manifest, text, pieces)
+            _counted(service, group.translator.manifest, text, pieces, facts)
             for text, pieces in zip(texts, streams, strict=True)
         ]
 
@@ -141,11 +141,14 @@ async def _kept(text: str) -> AsyncGenerator[Piece]:
 
 
 async def _counted(
-    service: Service, manifest: Manifest, text: str, pieces: AsyncIterator[Piece]
+    service: Service, manifest: Manifest, text: str, pieces: AsyncIterator[Piece], facts: Facts
 ) -> AsyncGenerator[Piece]:
     """The pieces, which are counted when the last one is given."""
     given: list[Piece] = []
     async for piece in pieces:
+        if not facts.has_begun:
+            facts.has_begun = True
+            service.metrics.began(manifest.name, pair(manifest), facts.age_s)
         given.append(piece)
         yield piece
     service.metrics.translated(manifest.name, pair(manifest), usage([text], [join(given)]))

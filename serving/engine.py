@@ -133,6 +133,7 @@ class Engine:
                 steps=counters.steps,
                 mean_rows=counters.mean_rows,
                 age_s=max(worker.age_s for worker in self._workers),
+                cache_bytes=sum(worker.cache_bytes for worker in self._workers),
             )
 
     def healthy(self) -> bool:
@@ -170,7 +171,7 @@ class Engine:
         self, src_ids: Sequence[int], options: SearchOptions, deadline: float
     ) -> Sentence:
         longest = options.length_limit(len(src_ids), self._max_target_tokens)
-        sentence = Sentence(list(src_ids), options, deadline, longest)
+        sentence = Sentence(list(src_ids), options, deadline, longest, engine=self.name)
         self._door.check(sentence.job)
         return sentence
 

@@ -1,4 +1,4 @@
-"""Ray Serve: the same application in replicas. The only module that imports Ray.
+"""Ray Serve: the same application in replicas. The only module that imports Ray but shared_board.
 
 One deployment holds everything: HTTP, all bundles, an engine for each. A second deployment behind
 the first would cost every request another hop (10 ms through Ray's default proxy, and 0.40 instead
@@ -32,6 +32,7 @@ from serving.app import create_app
 from serving.embedded import bind
 from serving.models import Models, check
 from serving.settings import ServeSettings, load
+from serving.shared_board import SharedBoard
 from serving.stores.access import Access
 
 APP = "seq2serve"
@@ -50,7 +51,7 @@ class Replica:
         self._models = Models.open(self._settings)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(lambda: self._models, self._settings, echo_request_id=BEHIND_HAPROXY)
+        return create_app(lambda: self._models, self._settings, BEHIND_HAPROXY, SharedBoard())
 
     def check_health(self) -> None:
         """Ask the engines' heartbeats; Ray replaces a replica that fails this.

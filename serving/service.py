@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mt import log
 from mt.errors import UnavailableError
-from serving.metrics import Metrics
+from serving.board import POST_S, Poster
+from serving.metrics import Metrics, exposition
 from serving.models import Models
 from serving.settings import ServeSettings
 from serving.stores.access import Access
@@ -21,12 +22,19 @@ from serving.text.detection import Detector
 class Service:
     """What the routes of one app share. It lives on the event loop; models have their threads."""
 
-    def __init__(self, open_models: Callable[[], Models], settings: ServeSettings) -> None:
+    def __init__(
+        self,
+        open_models: Callable[[], Models],
+        settings: ServeSettings,
+        poster: Poster | None = None,
+    ) -> None:
+        """`poster` puts this app's metrics beside those of other replicas."""
         self.settings = settings
         self.access = Access(settings)
         folder = settings.data_dir if settings.memory.enabled else None
         self.memory = MemoryStore(Path(folder)) if folder else None
-        self.metrics = Metrics(lambda: self._models)
+        self.metrics = Metrics(lambda: self._models, lambda: self.ready)
+        self._poster = poster
         self.in_flight = 0  # HTTP requests, probes included
         self.draining = False
         self.documents = DocumentStore(settings.documents.folder, settings.documents.keep_s)
@@ -41,9 +49,12 @@ class Service:
         """Open the models before the first request and close them after the last."""
         self._models = await asyncio.to_thread(self._open_models)
         log.event("ready", models=[manifest.name for manifest in self._models.manifests])
+        posting = asyncio.create_task(self._post()) if self._poster else None
         try:
             yield
         finally:
+            if posting:
+                posting.cancel()
             await self.abandon()
             self.documents.close()
             self.access.close()
@@ -68,6 +79,17 @@ class Service:
     def ready(self) -> bool:
         """Whether a translation asked for now would be tried."""
         return self._models is not None and not self.draining and self._models.healthy()
+
+    async def exposition(self) -> bytes:
+        """The metrics of all replicas, in the Prometheus text format."""
+        families = self.metrics.families()
+        return exposition(await self._poster.read(families) if self._poster else families)
+
+    async def _post(self) -> None:
+        """Show this replica's metrics to the others, again and again."""
+        while self._poster:
+            await self._poster.post(self.metrics.families())
+            await asyncio.sleep(POST_S)
 
     @cached_property
     def detector(self) -> Detector:

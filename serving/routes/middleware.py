@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mt import log
 from serving import http_errors
 from serving.http_errors import ErrorWriter, Failure, Kind
+from serving.running.passage import WITNESS
 from serving.service import Service
 from serving.stores.access import ANYBODY, Caller
 
@@ -37,6 +38,13 @@ class Facts:
     caller: Caller = ANYBODY
     status: int = CLIENT_LEFT
     started: float = field(default_factory=time.perf_counter)
+    has_begun: bool = False
+    """Whether a first sentence of a stream has been given."""
+
+    @property
+    def age_s(self) -> float:
+        """Since the first byte of the request."""
+        return time.perf_counter() - self.started
 
 
 class Observe:
@@ -64,6 +72,7 @@ class Observe:
         scope.setdefault("state", {})["facts"] = facts
         self._service.in_flight += 1
         send = self._noting(facts, send)
+        witnessing = WITNESS.set(self._service.metrics.passed)
         try:
             await self._app(scope, receive, send)
         except Exception as error:
@@ -72,6 +81,7 @@ class Observe:
                 answer = http_errors.from_bug(facts.request_id, facts.write_error)
                 await answer(scope, receive, send)
         finally:
+            WITNESS.reset(witnessing)
             self._service.in_flight -= 1
             self._record(scope, facts)
 
@@ -89,7 +99,7 @@ class Observe:
 
     def _record(self, scope: Scope, facts: Facts) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        seconds = time.perf_counter() - facts.started
+        seconds = facts.age_s
         self._service.metrics.observe(facts.model, facts.pair, route, facts.status, seconds)
         if route not in QUIET:
             log.event(

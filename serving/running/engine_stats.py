@@ -43,3 +43,5 @@ class EngineStats:
     mean_rows: float
     age_s: float
     """Seconds the turn under way has taken so far; 0 when there is nothing to do."""
+    cache_bytes: int = 0
+    """What the running sentences may come to take of memory, beside the weights."""

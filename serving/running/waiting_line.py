@@ -14,6 +14,7 @@ from typing import NamedTuple
 from mt.beam_search import Hypothesis, Job, SearchOptions
 from mt.errors import DeadlineError
 from mt.stepper import Footprint
+from serving.running.passage import WITNESS, Passage, Witness
 
 NOT_COUNTED = Footprint()
 Outcome = list[Hypothesis] | Exception
@@ -33,6 +34,10 @@ class Sentence:
     """Tokens that its longest hypothesis may have."""
     future: Future[list[Hypothesis]] = field(default_factory=Future)
     joined: float = field(default_factory=time.monotonic)
+    entered: float | None = None
+    """When it began to run, for the first time."""
+    engine: str = ""
+    witness: Witness | None = field(default_factory=WITNESS.get)
     key: int = field(default_factory=lambda: next(_keys))
 
     @property
@@ -54,6 +59,8 @@ class Sentence:
 
         The future stays pending until here, so that it can be cancelled while the search runs.
         """
+        if self.witness is not None:
+            self.witness(self._passage())
         if not self.future.set_running_or_notify_cancel():
             return False
         if isinstance(outcome, Exception):
@@ -61,6 +68,10 @@ class Sentence:
         else:
             self.future.set_result(outcome)
         return True
+
+    def _passage(self) -> Passage:
+        left, tokens = time.monotonic(), len(self.src_ids)
+        return Passage(self.engine, self.joined, self.entered, left, tokens, self.rows)
 
 
 def expired() -> DeadlineError:

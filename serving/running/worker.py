@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Hashable, Iterable
+from functools import reduce
 from pathlib import Path
 
 from mt import log
@@ -14,7 +15,7 @@ from mt.beam_search import Finished, RunningBatch
 from mt.errors import EngineError, MTError
 from mt.stepper import Footprint
 from serving.running.floor import Floor
-from serving.running.waiting_line import Outcome, Room, Sentence, WaitingLine, expired
+from serving.running.waiting_line import Load, Outcome, Room, Sentence, WaitingLine, expired
 
 
 class Worker:
@@ -61,6 +62,11 @@ class Worker:
     def reserved(self) -> int:
         """Rows that those who run may come to need."""
         return sum(sentence.rows for sentence in self.running.values())
+
+    @property
+    def cache_bytes(self) -> int:
+        """What those who run may come to take, beside the weights."""
+        return reduce(Load.beside, self.running.values(), Load()).bytes(self._footprint)
 
     @property
     def age_s(self) -> float:
@@ -174,6 +180,9 @@ class Worker:
         with self._floor.changed:
             newcomers = self._next_suspect() if self.suspects else self._next_in_line()
             self.running.update((sentence.key, sentence) for sentence in newcomers)
+            now = time.monotonic()
+            for sentence in newcomers:
+                sentence.entered = sentence.entered or now
             self._floor.changed.notify_all()  # there is room in the line
         if newcomers:
             self._batch.admit([sentence.job for sentence in newcomers])

@@ -181,7 +181,9 @@ def test_metrics_count_without_text() -> None:
     assert f'mt_requests_total{{{labels},route="/v1/translate",status="422"}} 1.0' in text
     assert 'mt_requests_total{model="",pair="",route="other",status="404"} 1.0' in text
     assert f"mt_source_chars_total{{{labels}}} {len(SENTENCE)}.0" in text
-    assert 'mt_request_duration_seconds_count{route="/v1/translate"} 2.0' in text
+    for status in (200, 422):
+        of = f'{labels},route="/v1/translate",status="{status}"'
+        assert f"mt_request_duration_seconds_count{{{of}}} 1.0" in text
     assert 'mt_engine_running_rows{model="fake"} 0.0' in text
     assert 'mt_engine_waiting{model="fake"} 0.0' in text
     assert "secret" not in text
