@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import zstandard
 from hypothesis import given, settings
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
 from training.corpora.pair import Pair
-from training.corpora.readers import JsonLinesFile, MosesFiles, TsvFile, read_pairs
+from training.corpora.readers import (
+    JsonLinesFile,
+    MosesFiles,
+    PoFile,
+    TmxFile,
+    TsvFile,
+    XliffFile,
+    read_pairs,
+)
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -55,6 +64,74 @@ def test_json_lines_come_back(pairs: list[Pair], suffix: str, ascii_only: bool) 
         text = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
         file.path.write_bytes(PACK[suffix](text.encode()))
         assert list(read_pairs(file)) == pairs
+
+
+lines = st.text('ab ж"\\\\&;%{}\n\té😀', min_size=1, max_size=30).filter(lambda text: text.strip())
+
+
+def on_one_line(texts: tuple[str, str]) -> Pair:
+    return Pair(*(" ".join(text.split()) for text in texts))
+
+
+def po_text(text: str) -> str:
+    for letter, written in (("\\", "\\\\"), ('"', '\\"'), ("\t", "\\t"), ("\n", '\\n"\n"')):
+        text = text.replace(letter, written)
+    return f'"{text}"'
+
+
+def po_unit(src: str, tgt: str, finished: bool) -> str:
+    flag = "" if finished else "#, fuzzy\n"
+    return f"{flag}msgid {po_text(src)}\nmsgstr {po_text(tgt)}\n\n"
+
+
+def xliff_unit(src: str, tgt: str, finished: bool) -> str:
+    state = "translated" if finished else "initial"
+    return (
+        f'<segment state="{state}"><source>{escape(src)}</source>'
+        f'<target><pc id="1">{escape(tgt)}</pc></target></segment>'
+    )
+
+
+def tmx_unit(src: str, tgt: str, finished: bool) -> str:
+    code = "de-AT" if finished else "fr"
+    return (
+        f'<tu><tuv xml:lang="en"><seg>{escape(src)}</seg></tuv>'
+        f'<tuv xml:lang="{code}"><seg><ph>x</ph>{escape(tgt)}</seg></tuv></tu>'
+    )
+
+
+XLIFF = '<xliff version="2.0" srcLang="en" trgLang="de"><file id="f"><unit id="u">{}</unit></file>'
+BILINGUAL = {
+    PoFile: (po_unit, "{}"),
+    XliffFile: (xliff_unit, f"{XLIFF}</xliff>"),
+    TmxFile: (tmx_unit, '<tmx version="1.4"><header srclang="en"/><body>{}</body></tmx>'),
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(lines, lines, st.booleans()), max_size=12),
+    st.sampled_from(sorted(BILINGUAL, key=str)),
+    st.sampled_from(sorted(PACK)),
+    st.booleans(),
+)
+def test_finished_translations_come_back_and_no_others(
+    units: list[tuple[str, str, bool]],
+    kind: type[PoFile | XliffFile | TmxFile],
+    suffix: str,
+    turned: bool,
+) -> None:
+    write, frame = BILINGUAL[kind]
+    units = [("first", "erstes", True), *units]
+    expected = [on_one_line((src, tgt)) for src, tgt, finished in units if finished]
+    with tempfile.TemporaryDirectory() as folder:
+        file = kind(path=Path(folder, f"a{suffix}"))
+        text = frame.format("".join(write(*unit) for unit in units))
+        file.path.write_bytes(PACK[suffix](text.encode()))
+        told = kind is not PoFile  # which may say nothing of its languages
+        languages = ("de", "en") if turned and told else ("en", "de")
+        found = list(read_pairs(file, languages))
+    assert found == ([Pair(tgt, src) for src, tgt in expected] if turned and told else expected)
 
 
 @settings(max_examples=100, deadline=None)

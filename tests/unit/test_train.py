@@ -60,6 +60,18 @@ def run(finished: TrainResult, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished.run, tmp_path / "run"))
 
 
+def test_the_same_pairs_in_a_catalogue_train_the_same_model(
+    finished: TrainResult, corpus: Path, tmp_path: Path
+) -> None:
+    unit = 'msgid "{}"\nmsgstr "{}"\n\n'
+    fuzzy = '#, fuzzy\nmsgid "not yet"\nmsgstr "noch nicht"\n\n'
+    text = fuzzy + "".join(unit.format(*pair) for pair in random_pairs(200))
+    (tmp_path / "train.po").write_text(text)
+    catalogue = {"format": "po", "path": str(tmp_path / "train.po")}
+    run = train(tiny_recipe(corpus, **{"corpus.files.train": catalogue}), tmp_path / "run")
+    assert run.sha256 == finished.sha256
+
+
 def test_a_finished_run_leaves_everything(finished: TrainResult) -> None:
     run = finished.run
     final = run / "final"

@@ -186,7 +186,7 @@ def open_corpus(config: CorpusConfig) -> Corpus:
         CorpusError: it lacks the languages, or cannot be had.
     """
     if config.files is not None:
-        own = OwnFiles(config.files, config.licence or "")
+        own = OwnFiles(config.files, config.licence or "", (config.source, config.target))
         if config.split is None:
             return Corpus(config, own)
         return Corpus(config, CutFiles(own, config.split, config.cleaning))

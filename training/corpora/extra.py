@@ -92,7 +92,7 @@ class ExtraPairs:
             CorpusError: a folder is no distillation of these languages, or a file cannot be read.
         """
         for source in self._sources:
-            yield from read_pairs(source)
+            yield from read_pairs(source, self._languages)
 
     @cached_property
     def sha256(self) -> dict[str, str]:

@@ -36,28 +36,38 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def _raw_lines(path: Path) -> Iterator[bytes]:
-    """Bytes between line ends; what the file system or a decompressor says gets an address here."""
-    done = 0
+    """Bytes between line ends."""
+    for number, line in enumerate(_split_lines(read_chunks(path)), start=1):
+        if len(line) > MAX_LINE_BYTES:
+            raise CorpusError(
+                f"{path}, line {number}: longer than {MAX_LINE_BYTES} bytes; "
+                "a corpus has one sentence a line"
+            )
+        yield line
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file (`.gz`, `.zst` or plain), unpacked.
+
+    Raises:
+        CorpusError: the file is missing, unreadable or damaged; names the line where it is.
+    """
+    line = 1
     try:
         with path.expanduser().open("rb") as file:
-            for line in _split_lines(_chunks(file, path.suffix)):
-                if len(line) > MAX_LINE_BYTES:
-                    raise CorpusError(
-                        f"{path}, line {done + 1}: longer than {MAX_LINE_BYTES} bytes; "
-                        "a corpus has one sentence a line"
-                    )
-                yield line
-                done += 1
+            for chunk in _chunks(file, path.suffix):
+                yield chunk
+                line += chunk.count(b"\n")
     except FileNotFoundError:
         raise CorpusError(f"{path}: no such file") from None
     except EOFError:
         raise CorpusError(
-            f"{path}, line {done + 1}: the compressed file ends too early; it was cut off, "
+            f"{path}, line {line}: the compressed file ends too early; it was cut off, "
             "copy or download it again"
         ) from None
     except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
         raise CorpusError(
-            f"{path}, line {done + 1}: not valid {path.suffix.removeprefix('.')} data; "
+            f"{path}, line {line}: not valid {path.suffix.removeprefix('.')} data; "
             "copy or download it again"
         ) from None
     except OSError as error:

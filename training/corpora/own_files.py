@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from mt.bilingual_files.languages import Languages
 from mt.errors import CorpusError
 from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
 from training.corpora.download import hash_file
@@ -27,15 +28,15 @@ Sources = Annotated[list[PairSource], BeforeValidator(as_list), Field(min_length
 class OwnFiles:
     """Files the recipe names, by split; a split may have several, read one after the other."""
 
-    def __init__(self, files: Mapping[str, Sources], licence: str) -> None:
-        self._files = files
+    def __init__(self, files: Mapping[str, Sources], licence: str, languages: Languages) -> None:
+        self._files, self._languages = files, languages
         self.licence = licence
         self.splits = tuple(files)
 
     def pairs(self, split: str) -> Iterator[Pair]:
         """Pairs of a split as they were written."""
         for source in self._files[split]:
-            yield from read_pairs(source)
+            yield from read_pairs(source, self._languages)
 
     @cached_property
     def sha256(self) -> dict[str, str]:

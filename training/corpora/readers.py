@@ -1,4 +1,4 @@
-"""Readers: sentence pairs from Moses pairs of files, TSV and JSON lines, streaming."""
+"""Readers: pairs from Moses pairs of files, TSV, JSON lines, TMX, PO and XLIFF, streaming."""
 
 import json
 from collections.abc import Iterator
@@ -8,10 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mt.bilingual_files import tmx
+from mt.bilingual_files.languages import Languages
 from mt.config import Strict
-from mt.errors import CorpusError
-from training.corpora.lines import read_lines
+from mt.errors import CorpusError, InputError
+from training.corpora import po, xliff
+from training.corpora.lines import read_chunks, read_lines
 from training.corpora.pair import Pair
+
+UNTOLD: Languages = ("", "")
 
 
 class MosesFiles(Strict):
@@ -47,25 +52,51 @@ class TextFile(Strict):
     path: Path
 
 
-AnySource = MosesFiles | TsvFile | JsonLinesFile | TextFile
+class TmxFile(Strict):
+    """A translation memory; only units in both languages count."""
+
+    format: Literal["tmx"] = "tmx"
+    path: Path
+
+
+class PoFile(Strict):
+    """A gettext catalogue; only finished messages count, neither fuzzy nor obsolete."""
+
+    format: Literal["po"] = "po"
+    path: Path
+
+
+class XliffFile(Strict):
+    """XLIFF 1.2 or 2.0; only units whose translation is finished count."""
+
+    format: Literal["xliff"] = "xliff"
+    path: Path
+
+
+BilingualFile = TmxFile | PoFile | XliffFile
+AnySource = MosesFiles | TsvFile | JsonLinesFile | TextFile | BilingualFile
 PairSource = Annotated[AnySource, Field(discriminator="format")]
 
 
-def read_pairs(source: AnySource) -> Iterator[Pair]:
+def read_pairs(source: AnySource, languages: Languages = UNTOLD) -> Iterator[Pair]:
     """All pairs of a source in order, never more than a few lines of it in memory.
 
-    Pairs with one blank side are passed on: cleaning counts and drops them.
+    languages: what is wanted of formats that say theirs; `en` also means `en-US`. Pairs with one
+    blank side are passed on: cleaning counts and drops them.
 
     Raises:
         CorpusError: a file is missing, damaged, not UTF-8 or not of this format (names file and
             line), or no pair at all has text on both sides.
     """
     two_sided = False
-    for pair in read_all_pairs(source):
+    for pair in read_all_pairs(source, languages):
         two_sided = two_sided or bool(pair.src.strip() and pair.tgt.strip())
         yield pair
     if not two_sided:
         names = " and ".join(str(path) for path in paths(source))
+        if isinstance(source, BilingualFile):
+            pair_of = "-".join(languages)
+            raise CorpusError(f"{names}: no finished translation of the pair {pair_of}")
         raise CorpusError(f"{names}: no pair with text on both sides; the corpus is empty")
 
 
@@ -76,7 +107,7 @@ def paths(source: AnySource) -> tuple[Path, ...]:
     return (source.path,)
 
 
-def read_all_pairs(source: AnySource) -> Iterator[Pair]:
+def read_all_pairs(source: AnySource, languages: Languages = UNTOLD) -> Iterator[Pair]:
     """As `read_pairs`, but where there is no text at all that is no error."""
     match source:
         case MosesFiles():
@@ -87,6 +118,26 @@ def read_all_pairs(source: AnySource) -> Iterator[Pair]:
             return _read_json_lines(source)
         case TextFile():
             return (Pair(line, line) for line in read_lines(source.path))
+        case _:
+            return _with_address(source.path, _read_bilingual(source, languages))
+
+
+def _read_bilingual(file: BilingualFile, languages: Languages) -> Iterator[Pair]:
+    match file:
+        case PoFile():
+            return po.read(read_lines(file.path), languages)
+        case XliffFile():
+            return xliff.read(read_chunks(file.path), languages)
+        case TmxFile():
+            found = tmx.read(read_chunks(file.path), *languages)
+            return (Pair(one.text, one.translation) for one in found)
+
+
+def _with_address(path: Path, pairs: Iterator[Pair]) -> Iterator[Pair]:
+    try:
+        yield from pairs
+    except InputError as error:
+        raise CorpusError(f"{path}, {error}") from None
 
 
 def _read_moses(files: MosesFiles) -> Iterator[Pair]:

@@ -1,0 +1,1 @@
+"""Files of texts beside their translations, which corpora and the server both read."""
