@@ -94,11 +94,12 @@ def locate(spans: Iterable[ProtectedSpan], source: str, target: str) -> Located:
     """Look for each span in the translation; what stands twice must be there twice.
 
     A number is there where its digits are, whatever separates them: 3,500.75 may become 3.500,75.
+    The longest choose first, since a shorter one may be part of them: `<b>` of `<b><b>`.
     """
     places: dict[str, list[Span]] = {}
     lost: list[ProtectedSpan] = []
     kept: list[Span] = []
-    for span in spans:
+    for span in sorted(spans, key=lambda one: one.start - one.end):
         text = span.of(source)
         if text not in places:
             places[text] = _places(span.kind, text, target)
@@ -107,7 +108,7 @@ def locate(spans: Iterable[ProtectedSpan], source: str, target: str) -> Located:
             kept.append(free[0])
         else:
             lost.append(span)
-    return Located(tuple(lost), tuple(sorted(kept)))
+    return Located(tuple(sorted(lost)), tuple(sorted(kept)))
 
 
 def _apart(one: Span, other: Span) -> bool:

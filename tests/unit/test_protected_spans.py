@@ -108,6 +108,15 @@ def test_each_span_must_be_there_as_often_as_it_stands_in_the_source() -> None:
     assert located.kept == ((2, 5), (8, 11))
 
 
+def test_a_longer_span_keeps_its_place_from_a_shorter_one() -> None:
+    source = "b<b><<b><b>"
+    spans = find(source)
+    assert [span.of(source) for span in spans] == ["<b>", "<b><b>"]
+    located = locate(spans, source, "x <b><b> y <b>")
+    assert located.lost == ()
+    assert located.kept == ((2, 8), (11, 14))
+
+
 def test_a_number_may_change_its_separators() -> None:
     source = "3,500.75 of 3 and 12"
     spans = find(source)
