@@ -1,6 +1,7 @@
 """The verbs that use bundles: `serve` answers over HTTP, `translate` reads lines and files."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from serving.settings import EngineSettings, ServeSettings, load
 if TYPE_CHECKING:
     from serving.commands.file_jobs import FileJob
 
+RAY_LOG_LINES = {"RAY_DEDUP_LOGS": "0", "RAY_DISABLE_WORKER_LOG_PREFIX": "1"}
+"""So that the replicas' log is here as they wrote it. Ray reads this when it is imported."""
 PATH = click.Path(path_type=Path)
 KEYS = {
     "host": "host",
@@ -45,6 +48,7 @@ def serve(bundles: Sequence[Path], file: Path | None, ray: bool, **flags: str | 
     """Answer over HTTP with one BUNDLE or several, until SIGTERM or Ctrl-C."""
     settings = _serve_settings(bundles, file, flags)
     if ray:
+        os.environ.update(RAY_LOG_LINES)
         from serving import replica  # Ray takes a second to import
 
         return replica.run(settings)
@@ -61,6 +65,7 @@ def serve(bundles: Sequence[Path], file: Path | None, ray: bool, **flags: str | 
 @click.option("--source", default="auto", show_default=True, help="language, of a server only")
 @click.option("--target", help="language wanted, of a server only")
 @click.option("--model", help="of a server only  [the first of the pair]")
+@click.option("--glossary", help="of a server only: the id of one whose terms hold")
 @click.option("--out", type=PATH, help="write whole FILES there: a file, or a folder of them")
 @click.option(
     "--format", "kind", help="`lines`, or what all FILES are, as srt  [with --out: by their names]"
@@ -85,6 +90,7 @@ def translate(
     source: str,
     target: str | None,
     model: str | None,
+    glossary: str | None,
     out: Path | None,
     kind: str | None,
     scores: bool,
@@ -105,7 +111,7 @@ def translate(
     given = {name: value for name, value in search.items() if value is not None}
     work = Work(out, kind, scores, batch)
     if server is not None:
-        _by_server(server, source, target, model, inputs, work, given)
+        _by_server(server, source, target, (model, glossary), inputs, work, given)
         return
     if not inputs:
         raise click.UsageError("Missing argument 'BUNDLE', or name a server by --server.")
@@ -156,7 +162,7 @@ def _by_server(
     server: str,
     source: str,
     target: str | None,
-    model: str | None,
+    chosen: tuple[str | None, str | None],
     files: Sequence[str],
     work: Work,
     search: dict[str, Any],
@@ -169,7 +175,7 @@ def _by_server(
         raise ConfigError(f"--server needs {error.name}: pip install 'seq2serve[client]'") from None
     if target is None:
         raise ConfigError("name the language wanted by --target")
-    wanted = remote.Wanted(source, target, model)
+    wanted = remote.Wanted(source, target, *chosen)
     with Client(server, retries=remote.PATIENCE) as client:
         if work.ending is not None:
             if search:

@@ -34,6 +34,7 @@ from serving.models import Models, check
 from serving.settings import ServeSettings, load
 from serving.shared_board import SharedBoard
 from serving.stores.access import Access
+from serving.tracing import open_tracing
 
 APP = "seq2serve"
 SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"
@@ -111,6 +112,7 @@ def run(settings: ServeSettings) -> int:
         raise ConfigError("Ray Serve cannot choose a port; port 0 is for the embedded server only")
     bind(settings.host, settings.port).close()
     manifests = check(settings)
+    open_tracing(settings.trace).close()
     Access(settings).close()  # what is wrong with its files is said here, not in a replica's log
     folder = tempfile.mkdtemp(prefix="seq2serve-ray-")
     _on_signals(_interrupt)

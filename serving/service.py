@@ -17,6 +17,7 @@ from serving.stores.document_store import DocumentStore
 from serving.stores.glossary_store import GlossaryStore
 from serving.stores.memory_store import MemoryStore
 from serving.text.detection import Detector
+from serving.tracing import open_tracing
 
 
 class Service:
@@ -34,6 +35,7 @@ class Service:
         folder = settings.data_dir if settings.memory.enabled else None
         self.memory = MemoryStore(Path(folder)) if folder else None
         self.metrics = Metrics(lambda: self._models, lambda: self.ready)
+        self.tracing = open_tracing(settings.trace)
         self._poster = poster
         self.in_flight = 0  # HTTP requests, probes included
         self.draining = False
@@ -56,6 +58,7 @@ class Service:
             if posting:
                 posting.cancel()
             await self.abandon()
+            await asyncio.to_thread(self.tracing.close)
             self.documents.close()
             self.access.close()
             if self.memory is not None:

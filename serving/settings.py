@@ -143,6 +143,23 @@ class MemorySettings(Strict):
 class ServeSettings(Strict):
     """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
 
+class TraceSettings(Strict):
+    """Traces in OpenTelemetry's form; the extra `trace` sends them."""
+
+    endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="where a collector takes traces (OTLP over HTTP), as "
+        "http://collector:4318/v1/traces. Unset: there are none",
+    )
+    ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="part of the requests that is traced; a caller's own decision goes before it",
+    )
+
+
     bundles: list[BundleSettings] = Field(min_length=1, description="the models to offer")
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0: every interface")
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one")
@@ -171,6 +188,7 @@ class ServeSettings(Strict):
     page: bool = Field(True, description="a page for people at /")
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     heartbeat_s: float = Field(
+    trace: TraceSettings = Field(default_factory=TraceSettings)
         10.0, gt=0, description="seconds of silence in a stream until it gets a sign of life"
     )
     drain_timeout_s: float = Field(

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from opentelemetry.trace import Span
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +18,7 @@ from serving.http_errors import ErrorWriter, Failure, Kind
 from serving.running.passage import WITNESS
 from serving.service import Service
 from serving.stores.access import ANYBODY, Caller
+from serving.tracing import NO_TRACING, describe, trace_id
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = frozenset({"/livez", "/readyz", "/metrics", "/health"})  # asked by machines, all the time
@@ -68,11 +70,21 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        facts = Facts(_request_id(Headers(scope=scope)), write_error=self._writer_at(scope["path"]))
+        headers = Headers(scope=scope)
+        tracing = NO_TRACING if scope["path"] in QUIET else self._service.tracing
+        facts = Facts(_request_id(headers), write_error=self._writer_at(scope["path"]))
         scope.setdefault("state", {})["facts"] = facts
+        with tracing.request(scope["method"], headers.get("traceparent")) as span:
+            witnessing = WITNESS.set(tracing.witness(span, self._service.metrics.passed))
+            try:
+                await self._answer(facts, scope, receive, send)
+            finally:
+                WITNESS.reset(witnessing)
+                self._record(scope, facts, span)
+
+    async def _answer(self, facts: Facts, scope: Scope, receive: Receive, send: Send) -> None:
         self._service.in_flight += 1
         send = self._noting(facts, send)
-        witnessing = WITNESS.set(self._service.metrics.passed)
         try:
             await self._app(scope, receive, send)
         except Exception as error:
@@ -81,9 +93,7 @@ class Observe:
                 answer = http_errors.from_bug(facts.request_id, facts.write_error)
                 await answer(scope, receive, send)
         finally:
-            WITNESS.reset(witnessing)
             self._service.in_flight -= 1
-            self._record(scope, facts)
 
     def _noting(self, facts: Facts, send: Send) -> Send:
         async def send_noted(message: Message) -> None:
@@ -97,18 +107,17 @@ class Observe:
 
         return send_noted
 
-    def _record(self, scope: Scope, facts: Facts) -> None:
+    def _record(self, scope: Scope, facts: Facts, span: Span) -> None:
         route = getattr(scope.get("route"), "path", "other")
         seconds = facts.age_s
         self._service.metrics.observe(facts.model, facts.pair, route, facts.status, seconds)
+        known = {"request_id": facts.request_id, "model": facts.model}
+        describe(span, scope["method"], route, facts.status, **known, pair=facts.pair)
         if route not in QUIET:
+            if found := trace_id(span):
+                known["trace_id"] = found
             log.event(
-                "request",
-                request_id=facts.request_id,
-                route=route,
-                status=facts.status,
-                model=facts.model,
-                seconds=round(seconds, 4),
+                "request", **known, route=route, status=facts.status, seconds=round(seconds, 4)
             )
 
 

@@ -41,9 +41,9 @@ def _keys(schema: dict[str, Any]) -> list[str]:
     """Keys of the settings and of their sections, but for the sections' and the search's own."""
     names = (
         *("EngineSettings", "Limits", "BundleSettings", "DocumentSettings"),
-        *("KeySettings", "Allowance", "MemorySettings"),
+        *("KeySettings", "Allowance", "MemorySettings", "TraceSettings"),
     )
     parts = [schema, *(schema["$defs"][name] for name in names)]
     keys = [key for part in parts for key in part["properties"]]
-    sections = ("bundles", "limits", "documents", "keys", "anonymous", "memory")
+    sections = ("bundles", "limits", "documents", "keys", "anonymous", "memory", "trace")
     return [key for key in keys if key not in sections]
