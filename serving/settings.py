@@ -140,9 +140,6 @@ class MemorySettings(Strict):
     )
 
 
-class ServeSettings(Strict):
-    """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
-
 class TraceSettings(Strict):
     """Traces in OpenTelemetry's form; the extra `trace` sends them."""
 
@@ -159,6 +156,9 @@ class TraceSettings(Strict):
         description="part of the requests that is traced; a caller's own decision goes before it",
     )
 
+
+class ServeSettings(Strict):
+    """Everything a server needs to know; one YAML file, or flags of `seq2serve serve`."""
 
     bundles: list[BundleSettings] = Field(min_length=1, description="the models to offer")
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0: every interface")
@@ -185,10 +185,10 @@ class TraceSettings(Strict):
     keys: KeySettings = Field(default_factory=KeySettings)
     memory: MemorySettings = Field(default_factory=MemorySettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
+    trace: TraceSettings = Field(default_factory=TraceSettings)
     page: bool = Field(True, description="a page for people at /")
     replicas: int = Field(1, ge=1, description="processes on Ray Serve; embedded is always one")
     heartbeat_s: float = Field(
-    trace: TraceSettings = Field(default_factory=TraceSettings)
         10.0, gt=0, description="seconds of silence in a stream until it gets a sign of life"
     )
     drain_timeout_s: float = Field(
