@@ -104,7 +104,7 @@ class Engine:
             if block:
                 self._floor.wait_for_room(len(sentences), deadline)
             self._floor.check_open()
-            self._floor.check_room(len(sentences), self._running())
+            self._floor.check_room(len(sentences), latest)
             self._floor.line.join(sentences)
             for worker in self._workers:
                 worker.next_deadline = min(worker.next_deadline, latest)

@@ -10,10 +10,12 @@ from typing import Protocol
 from mt.beam_search import Hypothesis
 from mt.errors import DeadlineError, OverloadedError, UnavailableError
 from serving.running.engine_stats import Counters
-from serving.running.waiting_line import DrainRate, Outcome, Sentence, WaitingLine, expired
+from serving.running.pace import Pace
+from serving.running.waiting_line import Outcome, Sentence, WaitingLine, expired
 from serving.settings import EngineSettings
 
 _LONGEST_RETRY_S = 60.0
+_SURE = 0.7  # of the time until a deadline that a wait may be expected to take: some take longer
 
 
 class Runner(Protocol):
@@ -36,7 +38,7 @@ class Floor:
         self.changed = threading.Condition()
         self.line = WaitingLine()
         self.counters = Counters()
-        self.rate = DrainRate()
+        self.pace = Pace()
         self.draining = self.closed = False
         self.cancellations = 0
         """Sentences that were cancelled so far; counted without the lock, so only a sign."""
@@ -52,19 +54,28 @@ class Floor:
         if self.draining:
             raise UnavailableError("the translator is stopping; try another replica, or later")
 
-    def check_room(self, sentences: int, running: int) -> None:
-        """Under the lock; `running` sentences are ahead of the line.
+    def check_room(self, sentences: int, deadline: float) -> None:
+        """Under the lock.
 
         Raises:
-            OverloadedError: so many do not fit into the line.
+            OverloadedError: so many do not fit into the line, or it will hardly move up before the
+                deadline: what cannot be answered in time must not take the place of what can.
         """
-        if len(self.line) + sentences <= self.settings.max_waiting:
+        waiting = len(self.line)
+        rows_at_once = len(self.workers) * self.settings.max_rows
+        wait_s = self.pace.wait_s(self.line.rows, rows_at_once)
+        if waiting + sentences > self.settings.max_waiting:
+            problem = f"at most {self.settings.max_waiting} may"
+        elif waiting and wait_s + self.pace.run_s > _SURE * (deadline - time.monotonic()):
+            problem = f"for about {wait_s:.0f} s, so the answer would come too late"
+        else:
             return
         self.counters.refused += sentences
-        seconds = self.rate.seconds_for(len(self.line) + running)
+        running = sum(worker.reserved for worker in self.workers)
+        drained_s = wait_s + self.pace.wait_s(running, rows_at_once)
         raise OverloadedError(
-            f"{len(self.line)} sentences wait already, at most {self.settings.max_waiting} may",
-            retry_after_s=min(max(seconds, 1.0), _LONGEST_RETRY_S),
+            f"{waiting} sentences wait already, {problem}",
+            retry_after_s=min(max(drained_s, 1.0), _LONGEST_RETRY_S),
         )
 
     def wait_for_room(self, sentences: int, deadline: float | None) -> None:
@@ -101,6 +112,9 @@ class Floor:
         failed = [outcome for outcome in wanted if isinstance(outcome, Exception)]
         expired = sum(isinstance(outcome, DeadlineError) for outcome in failed)
         with self.changed:
+            for sentence, outcome in outcomes:
+                if sentence.entered is not None and not isinstance(outcome, Exception):
+                    self.pace.observe(time.monotonic() - sentence.entered)
             self.counters.cancelled += len(outcomes) - len(wanted)
             self.counters.done += len(wanted) - len(failed)
             self.counters.expired += expired

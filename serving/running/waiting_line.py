@@ -195,25 +195,3 @@ class WaitingLine:
     def clear(self) -> list[Sentence]:
         """Take out everyone."""
         return self.remove(lambda _: True)
-
-
-class DrainRate:
-    """Sentences finished per busy second, newer steps counting more."""
-
-    _MEMORY = 0.99  # of the past that remains after a step: about the last hundred steps
-    _UNKNOWN_S = 1.0
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._finished = 0.0
-
-    def observe(self, seconds: float, finished: int) -> None:
-        """Count one step."""
-        self._seconds = self._MEMORY * self._seconds + seconds
-        self._finished = self._MEMORY * self._finished + finished
-
-    def seconds_for(self, sentences: int) -> float:
-        """How long so many sentences will take, at the recent rate."""
-        if self._finished <= 0.0:
-            return self._UNKNOWN_S
-        return sentences * self._seconds / self._finished

@@ -147,7 +147,6 @@ class Worker:
 
     def _turn(self) -> None:
         """Some leave, some enter, all running ones take one step, the finished get answers."""
-        began = time.monotonic()
         try:
             self._dismiss_left()
             self._admit()
@@ -155,7 +154,7 @@ class Worker:
         except Exception as error:
             self._recover(error)
         else:
-            self._deliver(finished, rows, time.monotonic() - began)
+            self._deliver(finished, rows)
 
     def _dismiss_left(self) -> None:
         """Cancelled and late sentences go, wherever they are; nobody looks while there are none."""
@@ -187,7 +186,7 @@ class Worker:
         if newcomers:
             self._batch.admit([sentence.job for sentence in newcomers])
 
-    def _deliver(self, finished: Iterable[Finished], rows: int, seconds: float) -> None:
+    def _deliver(self, finished: Iterable[Finished], rows: int) -> None:
         outcomes: list[tuple[Sentence, Outcome]] = []
         with self._floor.changed:
             for item in finished:
@@ -195,7 +194,6 @@ class Worker:
                     outcomes.append((sentence, list(item.hypotheses)))
             self._floor.counters.steps += 1 if rows else 0
             self._floor.counters.rows_stepped += rows
-            self._floor.rate.observe(seconds, len(outcomes))
             if outcomes:
                 self._failures_in_a_row = 0
         self._floor.settle(outcomes)

@@ -4,7 +4,7 @@ import math
 
 from mt.search_options import SearchOptions
 from mt.stepper import Footprint
-from serving.running.waiting_line import DrainRate, Load, Room, Sentence, WaitingLine
+from serving.running.waiting_line import Load, Room, Sentence, WaitingLine
 
 MANY = 10_000
 
@@ -149,16 +149,6 @@ def test_an_outcome_reaches_only_who_still_wants_it() -> None:
     assert not cancelled.resolve([])
     assert wanted.future.result() == []
     assert isinstance(failed.future.exception(), ValueError)
-
-
-def test_the_drain_rate_by_hand() -> None:
-    rate = DrainRate()
-    assert rate.seconds_for(100) == 1.0  # nothing known yet
-    rate.observe(seconds=0.5, finished=2)
-    assert rate.seconds_for(8) == 2.0  # a quarter of a second each
-    for _ in range(2_000):
-        rate.observe(seconds=1.0, finished=1)
-    assert abs(rate.seconds_for(3) - 3.0) < 1e-6  # what was long ago is forgotten
 
 
 def test_samples_reserve_a_row_each() -> None:
