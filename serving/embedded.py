@@ -11,6 +11,7 @@ from mt import log
 from mt.errors import ConfigError
 from serving.announcement import address, announcement
 from serving.app import create_app
+from serving.http_protocol import patience
 from serving.models import Models
 from serving.service import Service
 from serving.settings import ServeSettings
@@ -66,6 +67,7 @@ def run(settings: ServeSettings) -> int:
         app = create_app(lambda: models, settings)
         config = uvicorn.Config(
             app,
+            http=patience(settings.limits.head_timeout_s),
             log_level="critical",  # what goes wrong is in our own log, without the text
             access_log=False,  # ours is one JSON line per request
             server_header=False,

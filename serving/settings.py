@@ -58,6 +58,9 @@ class Limits(Strict):
     max_text_chars: int = Field(10_000, ge=1, description="characters of one text")
     max_total_chars: int = Field(50_000, ge=1, description="characters of all texts together")
     max_body_bytes: int = Field(1_048_576, ge=1, description="bytes of one request body")
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="seconds for the head of a request to arrive; embedded server only"
+    )
     body_timeout_s: float = Field(10.0, gt=0, description="seconds for a whole body to arrive")
     max_beam_size: int = Field(16, ge=1, description="hypotheses kept while searching, or samples")
     max_n_best: int = Field(16, ge=1, description="translations of a text in one answer")

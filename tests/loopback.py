@@ -10,6 +10,7 @@ import uvicorn
 
 from serving.app import create_app
 from serving.embedded import bind
+from serving.http_protocol import patience
 from serving.models import Models
 from serving.translator import Translator
 from tests.app_client import settings_with
@@ -18,8 +19,11 @@ from tests.app_client import settings_with
 @contextmanager
 def on_loopback(*translators: Translator, **settings: Any) -> Iterator[str]:
     """Its address."""
-    app = create_app(lambda: Models(translators), settings_with(**settings))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    chosen = settings_with(**settings)
+    app = create_app(lambda: Models(translators), chosen)
+    protocol = patience(chosen.limits.head_timeout_s)
+    config = uvicorn.Config(app, http=protocol, log_level="critical", access_log=False)
+    server = uvicorn.Server(config)
     with bind("127.0.0.1", 0) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
