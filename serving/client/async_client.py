@@ -18,7 +18,7 @@ from serving.client.answers import (
     Glossary,
     Model,
 )
-from serving.client.calls import Calls, Connection, Options
+from serving.client.calls import Calls, Connection, DocumentOptions, Options
 from serving.client.client import AUTO
 from serving.client.errors import UnreachableError
 from serving.client.events import EventReader
@@ -74,10 +74,10 @@ class AsyncClient:
         *,
         target: str,
         source: str = AUTO,
-        model: str | None = None,
+        **options: Unpack[DocumentOptions],
     ) -> Document:
         """Have a file translated; the ending of its name tells its kind."""
-        return await self._run(self._calls.send_document(name, content, target, source, model))
+        return await self._run(self._calls.send_document(name, content, target, source, options))
 
     async def document(self, document_id: str) -> Document:
         """How far a file is."""
@@ -107,10 +107,12 @@ class AsyncClient:
         *,
         target: str,
         source: str = AUTO,
-        model: str | None = None,
+        **options: Unpack[DocumentOptions],
     ) -> bytes:
         """A translated file, of which nothing is left on the server."""
-        return await self._run(self._calls.translate_document(name, content, target, source, model))
+        return await self._run(
+            self._calls.translate_document(name, content, target, source, options)
+        )
 
     async def create_glossary(self, name: str, dictionaries: Sequence[Dictionary]) -> Glossary:
         """Keep a glossary, for the `glossary` option of `translate`."""

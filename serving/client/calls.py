@@ -1,5 +1,6 @@
 """Everything a server can be asked, as steps that either client takes."""
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ class Options(TypedDict, total=False):
     return_scores: bool
     return_alignments: bool
     return_words: bool
+
+
+class DocumentOptions(TypedDict, total=False):
+    """How to translate a file."""
+
+    model: str
+    glossary: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -112,10 +120,14 @@ class Calls:
         return {source: tuple(targets) for source, targets in pairs.items()}
 
     def send_document(
-        self, name: str, content: bytes, target: str, source: str, model: str | None
+        self, name: str, content: bytes, target: str, source: str, options: DocumentOptions
     ) -> Steps[Document]:
         """Have a file translated; its name's ending tells its kind."""
-        form = {"source": source, "target": target} | ({"model": model} if model else {})
+        form = {"source": source, "target": target}
+        if model := options.get("model"):
+            form["model"] = model
+        if glossary := options.get("glossary"):
+            form["glossary"] = json.dumps(glossary)
         call = Call("POST", "/v1/documents", form=form, file=(name, content), resend=False)
         return self._ask(Document, call)
 
@@ -151,10 +163,10 @@ class Calls:
         return (yield from self.fetch_document(document.id))
 
     def translate_document(
-        self, name: str, content: bytes, target: str, source: str, model: str | None
+        self, name: str, content: bytes, target: str, source: str, options: DocumentOptions
     ) -> Steps[bytes]:
         """A translated file, and nothing of it left on the server."""
-        document = yield from self.send_document(name, content, target, source, model)
+        document = yield from self.send_document(name, content, target, source, options)
         translated = yield from self.finish_document(document)
         yield from self.delete_document(document.id)
         return translated

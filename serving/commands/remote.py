@@ -11,7 +11,7 @@ import click
 
 from serving.client import Client, DocumentError, NotFoundError, RefusedError, Retries
 from serving.client.answers import Candidate, Document, Translation
-from serving.client.calls import Options
+from serving.client.calls import DocumentOptions, Options
 from serving.commands import file_jobs
 from serving.commands.file_jobs import FileJob, Report
 from serving.commands.line_batches import Progress, batches, with_line_number
@@ -22,11 +22,22 @@ PATIENCE = Retries(timeout_s=900, attempts=50, longest_wait_s=15)  # a server ma
 
 @dataclass(frozen=True)
 class Wanted:
-    """From which language into which, by which model; None: the first of the pair."""
+    """From which language into which, by which model (None: the pair's first), with which terms."""
 
     source: str
     target: str
     model: str | None = None
+    glossary: str | None = None
+
+    @property
+    def document_options(self) -> DocumentOptions:
+        """As the client takes them."""
+        options: DocumentOptions = {}
+        if self.model:
+            options["model"] = self.model
+        if self.glossary:
+            options["glossary"] = {"id": self.glossary}
+        return options
 
 
 def translate_lines(
@@ -38,9 +49,7 @@ def translate_lines(
         RefusedError: names the first line that cannot be translated; those before it are written.
     """
     progress = Progress()
-    asked: Options = {**options, "return_scores": scores}
-    if wanted.model:
-        asked["model"] = wanted.model
+    asked: Options = {**options, **wanted.document_options, "return_scores": scores}
     for first, texts in batches(source, LINES):
         try:
             answer = client.translate(texts, source=wanted.source, target=wanted.target, **asked)
@@ -72,6 +81,7 @@ def _translate_file(
         wanted.source,
         wanted.target,
         wanted.model,
+        wanted.glossary,
         ending,
         hashlib.sha256(content).hexdigest(),
     ]
@@ -79,7 +89,7 @@ def _translate_file(
     if document is None:
         name = job.source.stem + (ending or job.source.suffix)
         document = client.send_document(
-            name, content, target=wanted.target, source=wanted.source, model=wanted.model
+            name, content, target=wanted.target, source=wanted.source, **wanted.document_options
         )
         job.note.parent.mkdir(parents=True, exist_ok=True)
         job.note.write_text(json.dumps({"id": document.id, "facts": facts}))

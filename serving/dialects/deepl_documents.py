@@ -50,11 +50,13 @@ async def upload(request: Request) -> DeepLDocument:
     parameters = parse(DeepLDocumentParameters, values)
     service = service_of(request)
     wanted = order(parameters, service.models)
+    caller = caller_of(request)
+    await documents.check_glossary(service, wanted, caller)
     name, file = await uploaded(values, parameters.filename)
     ending = name.rpartition(".")[2].lower()
     if parameters.output_format not in (None, "", ending):
         raise InputError(f"output_format: only {ending}, as the file")
-    found = documents.start(service, service.models, name, file, wanted, caller_of(request))
+    found = documents.start(service, service.models, name, file, wanted, caller)
     return DeepLDocument(document_id=found.document_id, document_key=found.key)
 
 

@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field
+from pydantic import Field, Json
 from starlette.exceptions import HTTPException
 
 from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_file, parse, read
 from serving.dispatch import service_of
 from serving.routes.gate import caller_of
+from serving.routes.translate_routes import glossary_use
 from serving.routing import AUTO, Order
-from serving.schemas import LANGUAGE, MODEL, Body, problem_responses
+from serving.schemas import LANGUAGE, MODEL, Body, GlossaryChoice, problem_responses
 from serving.service import Service
 from serving.stores import documents
 from serving.stores.document_store import Document
@@ -29,6 +30,7 @@ class DocumentParameters(Lenient):
     source: str = Field(pattern=f"{LANGUAGE}|^auto$", description="as `fr`; `auto`: look at it")
     target: str = Field(pattern=LANGUAGE, description="as `en`")
     model: str | None = Field(None, pattern=MODEL, description="a name; else the pair's first")
+    glossary: Json[GlossaryChoice] | None = Field(None, description="in JSON, as of /v1/translate")
 
 
 class DocumentBody(Body):
@@ -54,12 +56,14 @@ async def send_document(request: Request, service: ServiceOf) -> DocumentBody:
     """Take a file; it is translated in the background."""
     values = await read(request)
     asked = parse(DocumentParameters, values)
-    order = Order((), asked.source, asked.target, asked.model, lenient=True)
+    use = glossary_use(asked.glossary)
+    order = Order((), asked.source, asked.target, asked.model, lenient=True, glossary=use)
+    caller = caller_of(request)
     _check_pair(order, service)
+    await documents.check_glossary(service, order, caller)
     name, file = await uploaded(values)
     given = Path(name)
     named = f"{given.stem}.{order.target}{given.suffix}"
-    caller = caller_of(request)
     return _body(
         documents.start(service, service.models, named, file, order, caller, private=False)
     )

@@ -63,6 +63,15 @@ class DoneBody(Body):
 
 
 EVENT_BODIES = (SentenceBody, DetectedEventBody, WarningsBody, DoneBody)
+EVENT_SCHEMA = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["detected", "sentence", "warnings", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+"""Of one event (OpenAPI 3.2 calls it `itemSchema`)."""
 EVENTS = """A `text/event-stream`. Each event's `data` is one JSON value:
 
 * `detected` (DetectedEventBody), if source is `auto`: before the pieces of its text

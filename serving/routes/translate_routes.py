@@ -17,7 +17,7 @@ from serving.dispatch import AnswerStream, service_of
 from serving.routes import answers
 from serving.routes.event_stream import Event, EventStream
 from serving.routes.middleware import Facts, where
-from serving.routes.stream_schemas import EVENTS, EXAMPLE
+from serving.routes.stream_schemas import EVENT_SCHEMA, EVENTS, EXAMPLE
 from serving.routing import AUTO, Order
 from serving.schemas import (
     DetectRequest,
@@ -69,7 +69,7 @@ async def translate(body: TranslateRequest, request: Request) -> TranslateRespon
     | {
         200: {
             "description": EVENTS,
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"itemSchema": EVENT_SCHEMA, "example": EXAMPLE}},
         }
     },
 )
@@ -110,12 +110,14 @@ def order_of(body: TranslateRequest) -> Order:
         model=body.model,
         asked=_asked(body),
         text_options=TextOptions.model_validate(_given(body, TEXT_FIELDS)),
-        glossary=_use(body.glossary) if body.glossary else None,
+        glossary=glossary_use(body.glossary),
     )
 
 
-def _use(chosen: GlossaryChoice) -> GlossaryUse:
+def glossary_use(chosen: GlossaryChoice | None) -> GlossaryUse | None:
     """Which terms hold. Raises InputError: an entry that cannot be."""
+    if chosen is None:
+        return None
     if chosen.entries is None:
         return GlossaryUse(ids=(chosen.id or "",), required=chosen.required)
     entries = checked(chosen.entries.items())

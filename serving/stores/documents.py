@@ -104,6 +104,20 @@ async def translate_in_turn(
         service.files -= 1
 
 
+async def check_glossary(service: Service, order: Order, caller: Caller) -> None:
+    """Refuse a file at once whose glossary cannot be used, as far as its languages are known.
+
+    Raises:
+        UnknownGlossaryError: the caller has no such glossary.
+        InputError: it has nothing for these languages.
+    """
+    if order.glossary is None or not order.glossary.ids or order.source == routing.AUTO:
+        return
+    ids = order.glossary.ids
+    look_up = service.glossaries.entries
+    await asyncio.to_thread(look_up, caller.key_id, ids, order.source, order.target)
+
+
 def start(
     service: Service,
     models: Models,

@@ -9,7 +9,14 @@ from click.testing import CliRunner, Result
 
 from mt.errors import ConfigError, MTError
 from serving import cli
-from serving.client import Client, NotFoundError, RefusedError, Retries, UnreachableError
+from serving.client import (
+    Client,
+    Dictionary,
+    NotFoundError,
+    RefusedError,
+    Retries,
+    UnreachableError,
+)
 from serving.commands import file_jobs, remote
 from tests.app_client import echo
 from tests.echo_bundle import write_echo_bundle
@@ -61,6 +68,15 @@ def test_scores_and_n_best_by_a_server(server: str, folder: Path) -> None:
     rows = [line.split("\t") for line in result.stdout.splitlines()]
     assert [rows[0][1], rows[-2][1]] == ["Jane.", "Hello."]
     assert float(rows[1][0]) < float(rows[0][0]) < 0
+
+
+def test_terms_of_a_server(server: str, folder: Path) -> None:
+    with Client(server) as client:
+        kept = client.create_glossary("g", [Dictionary("fr", "en", {"Jane": "Hund"})])
+    how = ("--server", server, *TO_ENGLISH, "--glossary", kept.id)
+    assert "Hund" in translate(*how, stdin="Jane.\n").stdout
+    assert translate(*how, "in", "--out", "out").exit_code == 0
+    assert "Hund" in (folder / "out" / "a.txt").read_text()
 
 
 def test_lines_before_a_bad_one_are_written(server: str) -> None:

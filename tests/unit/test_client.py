@@ -119,6 +119,9 @@ def test_detection(client: Any) -> None:
 def test_documents(client: Any) -> None:
     content = b"Hello world.\n\nJane.\n"
     assert client.translate_document("a.txt", content, source="fr", target="en") == content
+    terms = {"entries": {"Jane": "Hund"}}
+    options = {"source": "fr", "target": "en", "glossary": terms, "model": "fake"}
+    assert b"Hund" in client.translate_document("a.txt", content, **options)
     document = client.send_document("a.txt", content, source="fr", target="en")
     assert client.finish_document(document) == content
     assert client.document(document.id).progress == 1

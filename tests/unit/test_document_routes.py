@@ -1,6 +1,7 @@
 """Whole files over the native interface, from the upload to the download."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from serving.routing import Order
 from serving.stores import documents
 from tests.app_client import AppClient, open_app, problem_of
 
+TERMS = {"Jane": "Hund"}
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nJane visite l'Afrique.\n"
 
 
@@ -59,6 +61,32 @@ def test_a_file_is_sent_asked_for_fetched_and_forgotten(client: AppClient, sourc
     assert delete(client, path).status_code == 204
     problem_of(client.get(path), 404)
     problem_of(delete(client, path), 404)
+
+
+def test_terms_hold_in_a_file(client: AppClient) -> None:
+    given = {"name": "g", "dictionaries": [{"source": "fr", "target": "en", "entries": TERMS}]}
+    kept = client.post("/v1/glossaries", json=given).json()["id"]
+    for choice in ({"id": kept}, {"entries": TERMS}):
+        body = send(client, glossary=json.dumps(choice)).json()
+        wait(client)
+        fetched = client.get(f"/v1/documents/{body['id']}/content").text
+        assert "Hund" in fetched
+        assert fetched.startswith(SRT[:30])
+
+
+@pytest.mark.parametrize(
+    ("glossary", "status", "problem"),
+    [
+        ('{"id": "nothing"}', 404, "no such glossary"),
+        ("nothing", 422, "glossary: Invalid JSON"),
+        ("{}", 422, "glossary: needs either id or entries"),
+        ('{"entries": {"a": " "}}', 422, "entry 1: a term is empty"),
+    ],
+)
+def test_a_glossary_that_cannot_hold_is_refused_at_once(
+    client: AppClient, glossary: str, status: int, problem: str
+) -> None:
+    assert problem in problem_of(send(client, glossary=glossary), status)["detail"]
 
 
 def test_what_cannot_be_translated_is_refused_at_once(client: AppClient) -> None:

@@ -245,6 +245,17 @@ def test_files_may_be_larger_than_other_bodies(folder: Path) -> None:
         assert sent.status_code == 413
 
 
+def test_deepl_s_terms_hold_in_a_file(client: AppClient) -> None:
+    made = {"name": "g", "source_lang": "fr", "target_lang": "en", "entries_format": "tsv"}
+    kept = client.post("/v2/glossaries", json=made | {"entries": "Jane\tHund"}).json()
+    sent = upload(client, "/v2/document", glossary_id=kept["glossary_id"], content=b"Jane visite.")
+    assert wait(client, sent)["status"] == "done"
+    assert "Hund" in ask(client, sent, "/result").text
+    for changes in ({"glossary_id": "nothing"}, {"glossary_id": "x", "source_lang": None}):
+        refused = upload(client, "/v2/document", **changes)
+        assert refused.status_code == (404 if len(changes) == 1 else 400)
+
+
 @pytest.mark.parametrize("path", ["/translate_file", "/v2/document"])
 def test_no_file(client: AppClient, path: str) -> None:
     fields = {"source": "fr", "target": "en", "target_lang": "EN-GB", "file": "text"}
