@@ -29,6 +29,7 @@ from serving.routes import (
 )
 from serving.routes.document_routes import DocumentParameters
 from serving.routes.gate import admit
+from serving.routes.key_description import describe_keys
 from serving.routes.middleware import CLIENT_LEFT, Facts, Observe, ReadBody
 from serving.routes.stream_schemas import EVENT_BODIES
 from serving.schemas import (
@@ -104,6 +105,7 @@ def _describe_bodies(app: FastAPI, spoken: Sequence[Dialect]) -> None:
     ]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
     app.openapi()["components"]["schemas"].update(definitions["$defs"])
+    describe_keys(app.openapi(), app.state.service.settings.keys)
 
 
 def _facts(request: Request) -> Facts:

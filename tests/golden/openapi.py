@@ -41,7 +41,7 @@ def file_of(name: str) -> Path:
 def _document(dialects: tuple[str, ...]) -> Document:
     settings = settings_with(dialects=dialects)
     document = create_app(lambda: Models([]), settings).openapi()
-    return {"paths": document["paths"], "schemas": document["components"]["schemas"]}
+    return {"paths": document["paths"], **document["components"]}
 
 
 def _beyond(less: Document, more: Document) -> Document:

@@ -224,7 +224,7 @@ def test_openapi_describes_every_route_with_examples(client: AppClient) -> None:
     assert schemas["TranslateResponse"]["examples"]
     post = document["paths"]["/v1/translate"]["post"]["responses"]
     assert post.keys() == {
-        "200", "400", "404", "408", "413", "415", "422", "429", "500", "503", "504",
+        "200", "400", "401", "403", "404", "408", "413", "415", "422", "429", "500", "503", "504",
     }  # fmt: skip
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert references <= schemas.keys()
