@@ -1,0 +1,51 @@
+"""The servers under test, and what they take of the machine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from tests.echo_bundle import write_echo_bundle
+from tests.server_process import Server
+
+BUSY = 400  # rows of the matrices that a step multiplies: a few milliseconds
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a process holds."""
+
+    memory_mib: float
+    threads: int
+    files: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Resources":
+        """At this moment."""
+        folder = Path(f"/proc/{pid}")
+        pages = int((folder / "statm").read_text().split()[1])
+        memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return cls(
+            round(memory, 2), len([*(folder / "task").iterdir()]), len([*(folder / "fd").iterdir()])
+        )
+
+    def report(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@contextmanager
+def echo_server(*arguments: str, busy: int = BUSY, **settings: Any) -> Iterator[Server]:
+    """An embedded server that says every text back, none from memory, with these settings."""
+    with TemporaryDirectory(prefix="s2s-") as folder:
+        bundle, file = Path(folder) / "echo", Path(folder) / "settings.yaml"
+        write_echo_bundle(bundle, busy=busy)
+        values = {"bundles": [{"path": str(bundle)}], "cache_mib": 0} | settings
+        file.write_text(yaml.safe_dump(values))
+        with Server("--settings", str(file), *arguments) as server:
+            yield server
