@@ -18,24 +18,24 @@ once in numpy; only hypotheses that end are handled one by one.
 """
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mt.constraints import Constraints, Floats, Unconstrained, repeated
+from mt.constraints import Constraints, Floats, repeated
 from mt.errors import ConfigError, EngineError, InputError
 from mt.hypothesis import History, Hypothesis, Survivors
 from mt.live_rows import LiveRows
 from mt.phrases import Mask, Progress
+from mt.roster import NOBODY, Lineup, Roster
 from mt.running_sentence import RECORD, Ending, Finished, Job, RunningSentence
 from mt.sampling import draw, keep_drawn
 from mt.search_options import SearchOptions
-from mt.selection import Chosen, Sums, choose
+from mt.selection import Chosen, Sums
 from mt.stepper import Attention, Ids, Rows, StepOutput, Stepper
-from mt.terms import Terms
 from mt.tokenizer import EOS_ID
 
 __all__ = ["Finished", "Hypothesis", "Job", "RunningBatch", "SearchOptions", "search"]
@@ -55,9 +55,8 @@ class RunningBatch:
         self._stepper = stepper
         self._continuing = np.zeros(stepper.vocab_size, bool) if continuing is None else continuing
         self._max_target_tokens = max_target_tokens
-        self._rows = LiveRows.beginning(0, [])
         self._history = History()
-        self._set_running([], np.empty(0, RECORD))
+        self._set_running(NOBODY, LiveRows.beginning(0, []))
 
     @property
     def rows(self) -> int:
@@ -67,7 +66,7 @@ class RunningBatch:
     @property
     def sentences(self) -> int:
         """Number of running sentences."""
-        return len(self._running)
+        return len(self._roster)
 
     def check(self, job: Job) -> None:
         """Refuse a job that `admit` would refuse.
@@ -96,7 +95,7 @@ class RunningBatch:
             return
         for job in jobs:
             self.check(job)
-        keys = [one.job.key for one in self._running] + [job.key for job in jobs]
+        keys = [one.job.key for one in self._roster.running] + [job.key for job in jobs]
         if len(set(keys)) < len(keys):
             raise ValueError("two sentences have one key")
         slots = self._stepper.admit(
@@ -105,15 +104,16 @@ class RunningBatch:
         new = [RunningSentence(job, self._limit(job)) for job in jobs]
         born = len(self._history)
         records = [one.record(slot, born) for one, slot in zip(new, slots, strict=True)]
-        first_rows = [job.options.samples or 1 for job in jobs]
-        self._rows = self._rows.beside(LiveRows.beginning(self.sentences, first_rows))
-        sentences = np.concatenate([self._sentences, np.array(records, RECORD)])
-        self._set_running(self._running + new, sentences)
+        everyone = np.concatenate([self._roster.records, np.array(records, RECORD)])
+        first_rows = LiveRows.beginning(self.sentences, [job.options.samples or 1 for job in jobs])
+        roster = Roster(self._roster.running + new, everyone, self._continuing)
+        self._set_running(roster, self._rows.beside(first_rows))
 
     def cancel(self, keys: Iterable[Hashable]) -> None:
         """Drop running sentences and free their rows at once; unknown keys are passed over."""
         unwanted = set(keys)
-        self._leave(np.array([one.job.key not in unwanted for one in self._running], np.bool_))
+        running = self._roster.running
+        self._leave(np.array([one.job.key not in unwanted for one in running], np.bool_))
 
     def step(self) -> list[Finished]:
         """Continue every live row by one token; return the sentences that are finished by it.
@@ -129,15 +129,15 @@ class RunningBatch:
         constraints = self._constraints()
         output, ids, log_probs = self._ask(constraints)
         ids, log_probs = constraints.apply(ids, log_probs)
-        if self._some_drawn:
+        if self._roster.drawn:
             beside = ids.shape[1] - output.ids.shape[1]
             ids, log_probs = self._draw(ids, log_probs, constraints, beside)
         if log_probs.min() == -np.inf:
             self._end_stuck(log_probs)
-        rows, width = self._rows, self._of_rows("width")
-        log_probs = self._terms.allot(rows, width, ids, log_probs)
-        chosen = choose(rows.sentence, width, rows.log_prob, ids, log_probs)
-        progress = self._terms.read(rows, chosen)
+        rows, terms, lineup = self._rows, self._roster.terms, self._lineup
+        log_probs = terms.allot(rows, lineup.facts["width"], ids, log_probs)
+        chosen = lineup.contest.choose(rows.log_prob, ids, log_probs)
+        progress = terms.read(rows, chosen)
         self._record(chosen, output.attention)
         self._continue(chosen, progress, self._end(chosen, progress))
         return self._finish()
@@ -145,67 +145,67 @@ class RunningBatch:
     def _limit(self, job: Job) -> int:
         return job.options.length_limit(len(job.src_ids), self._max_target_tokens)
 
-    def _set_running(self, running: list[RunningSentence], sentences: npt.NDArray[Any]) -> None:
-        """Note who runs from now on, and what some of them need."""
-        self._running, self._sentences = running, sentences
-        self._terms = Terms([one.job.options for one in running], self._continuing)
-        self._some_constrained = bool(sentences["constrained"].any())
-        self._some_drawn = bool(sentences["drawn"].any())
-        self._some_need_attention = bool(sentences["needs_attention"].any())
-
-    def _of_rows(self, name: str) -> npt.NDArray[Any]:
-        """A field of each row's sentence, (rows,)."""
-        values: npt.NDArray[Any] = self._sentences[name][self._rows.sentence]
-        return values
+    def _set_running(self, roster: Roster, rows: LiveRows) -> None:
+        """These run from now on."""
+        self._roster, self._rows = roster, rows
+        self._lineup = Lineup(rows.sentence, roster)
 
     def _lengths(self) -> Ids:
         """How many tokens each row has (rows,)."""
-        lengths: Ids = len(self._history) - self._of_rows("born")
+        lengths: Ids = len(self._history) - self._lineup.facts["born"]
         return lengths
 
-    def _constraints(self) -> Constraints | Unconstrained:
+    def _constraints(self) -> Constraints:
         """What the rows may not, or must, continue with at this step."""
-        if not self._some_constrained:
-            return Unconstrained()
-        length, sizes = self._lengths(), self._of_rows("no_repeat_ngram")
-        forced = np.full(self.rows, -1)
-        for row in np.flatnonzero(length < self._of_rows("prefix_length")).tolist():
-            job = self._running[self._rows.sentence[row]].job
-            forced[row] = job.options.prefix[length[row]]
+        roster, steps = self._roster, len(self._history)
         return Constraints(
-            too_early=length + 1 < self._of_rows("min_length"),
-            repeated=repeated(
-                self._history.tokens(np.where(sizes > 0, self._rows.back, -1)), sizes
-            ),
-            forced=forced,
+            too_early=self._too_early() if steps < roster.early_until else None,
+            repeated=self._repeated() if roster.repeats else None,
+            forced=self._forced() if steps < roster.forced_until else None,
         )
 
-    def _ask(self, constraints: Constraints | Unconstrained) -> tuple[StepOutput, Ids, Floats]:
+    def _too_early(self) -> npt.NDArray[np.bool_]:
+        too_early: npt.NDArray[np.bool_] = self._lengths() + 1 < self._lineup.facts["min_length"]
+        return too_early
+
+    def _repeated(self) -> Ids:
+        sizes = self._lineup.facts["no_repeat_ngram"]
+        return repeated(self._history.tokens(np.where(sizes > 0, self._rows.back, -1)), sizes)
+
+    def _forced(self) -> Ids:
+        lengths, forced = self._lengths(), np.full(self.rows, -1)
+        for row in np.flatnonzero(lengths < self._lineup.facts["prefix_length"]).tolist():
+            job = self._roster.running[self._rows.sentence[row]].job
+            forced[row] = job.options.prefix[lengths[row]]
+        return forced
+
+    def _ask(self, constraints: Constraints) -> tuple[StepOutput, Ids, Floats]:
         """Step the model for enough candidates that banning some never costs a survivor."""
-        needed: npt.NDArray[Any] = self._of_rows("candidates") + constraints.most_banned()
+        needed = self._lineup.candidates + constraints.most_banned()
         k = min(int(needed.max()), self._stepper.vocab_size)
-        live, wanted = self._rows, self._terms.wanted(self._rows)
-        rows = Rows(self._of_rows("slot"), live.parent, live.last_id, wanted)
-        output = self._stepper.step(rows, k, self._some_need_attention)
-        if np.isnan(output.log_probs.max()):
+        live, wanted = self._rows, self._roster.terms.wanted(self._rows)
+        rows = Rows(self._lineup.slots, live.parent, live.last_id, wanted)
+        output = self._stepper.step(rows, k, self._roster.needs_attention)
+        if math.isnan(output.log_probs.max()):
             raise EngineError("the model gives no numbers; its weights are broken or overflow")
-        if self._some_need_attention and output.attention is None:
+        if self._roster.needs_attention and output.attention is None:
             self._refuse_coverage()
-        return output, *self._terms.candidates(live, wanted, output, needed)
+        return output, *self._roster.terms.candidates(live, wanted, output, needed)
 
     def _refuse_coverage(self) -> None:
-        if any(one.job.options.coverage_penalty for one in self._running):
+        if any(one.job.options.coverage_penalty for one in self._roster.running):
             raise ConfigError("coverage_penalty needs attention, which this model does not have")
 
     def _draw(
-        self, ids: Ids, log_probs: Sums, constraints: Constraints | Unconstrained, beside: int
+        self, ids: Ids, log_probs: Sums, constraints: Constraints, beside: int
     ) -> tuple[Ids, Sums]:
         """Leave each row of a sample the one candidate that is drawn for it.
 
         beside: how many candidates stand before the model's best.
         """
-        rows = self._of_rows("drawn").nonzero()[0]
-        running = [self._running[i] for i in self._rows.sentence[rows].tolist()]
+        is_drawn = self._lineup.facts["drawn"]
+        rows = is_drawn.nonzero()[0]
+        running = [self._roster.running[i] for i in self._rows.sentence[rows].tolist()]
         samples, positions = self._rows.sample[rows], self._lengths()[rows]
         uniform = [
             one.uniform[sample, position]
@@ -213,7 +213,7 @@ class RunningBatch:
         ]
         options = [one.job.options for one in running]
         drawn = draw(ids[rows], log_probs[rows], np.array(uniform), options)
-        needed = np.where(self._of_rows("drawn"), 1, self._of_rows("candidates"))
+        needed = np.where(is_drawn, 1, self._lineup.candidates)
         width = beside + int((needed + constraints.most_banned()).max())
         return keep_drawn(rows, drawn, ids, log_probs, width)
 
@@ -221,14 +221,14 @@ class RunningBatch:
         """Note who survived; attention of those sentences only that need it."""
         back, kept, kept_at = self._rows.back[chosen.row], None, None
         if attention is not None:
-            needed = self._sentences["needs_attention"][chosen.sentence]
+            needed = self._roster.records["needs_attention"][chosen.sentence]
             kept, kept_at = attention[chosen.row[needed]], needed.cumsum() - 1
         self._history.append(Survivors(back, chosen.ids, chosen.log_probs, kept, kept_at))
 
     def _end_stuck(self, log_probs: Sums) -> None:
         """A row that nothing may continue ends as it is, unfinished."""
         rows = self._rows
-        missing = self._terms.missing(rows.sentence, Progress(rows.matched, rows.met))
+        missing = self._roster.terms.missing(rows.sentence, Progress(rows.matched, rows.met))
         for row in (log_probs.max(axis=1) == -np.inf).nonzero()[0].tolist():
             sentence, log_prob = rows.sentence[row].item(), rows.log_prob[row].item()
             at, sample, lacks = (column[row].item() for column in (rows.back, rows.sample, missing))
@@ -236,11 +236,14 @@ class RunningBatch:
 
     def _end(self, chosen: Chosen, progress: Progress) -> npt.NDArray[np.bool_]:
         """End what chose eos or has the longest length; returns (survivors,), True where ended."""
-        eos = chosen.ids == EOS_ID
-        is_last = self._sentences["last_step"] < len(self._history)
-        ended: npt.NDArray[np.bool_] = eos | is_last[chosen.sentence]
-        missing = self._terms.missing(chosen.sentence, progress)
-        for at in ended.nonzero()[0].tolist():
+        eos: npt.NDArray[np.bool_] = chosen.ids == EOS_ID
+        ended = eos
+        if self._roster.first_limit < len(self._history):
+            limits = self._roster.records["last_step"][chosen.sentence]
+            ended = eos | (limits < len(self._history))
+        found = ended.nonzero()[0].tolist()
+        missing = self._roster.terms.missing(chosen.sentence, progress) if found else eos
+        for at in found:
             sentence, sample = chosen.sentence[at].item(), self._rows.sample[chosen.row[at]].item()
             total, lacks = chosen.totals[at].item(), missing[at].item()
             self._offer(sentence, total, eos[at].item(), at, sample, lacks)
@@ -251,36 +254,38 @@ class RunningBatch:
     ) -> None:
         """Let a hypothesis compete whose last token is survivor `at` of the last recorded step."""
         steps = len(self._history)
-        length = steps - self._sentences["born"][sentence].item()
+        length = steps - self._roster.records["born"][sentence].item()
         ending = Ending(log_prob, finished, length, steps - 1, at, sample, missing)
-        to_beat = self._running[sentence].offer(ending, self._history)
-        self._sentences["to_beat"][sentence] = to_beat
+        self._roster.beat(sentence, self._roster.running[sentence].offer(ending, self._history))
 
     def _continue(self, chosen: Chosen, progress: Progress, ended: npt.NDArray[np.bool_]) -> None:
         """The survivors that live on: not ended, and still able to beat what their sentence has."""
-        best_score = chosen.totals / self._sentences["longest_norm"][chosen.sentence]
-        can_win = best_score > self._sentences["to_beat"][chosen.sentence]
-        back = (can_win & ~ended).nonzero()[0]
-        parent = chosen.row[back]
-        self._rows = LiveRows(
-            sentence=chosen.sentence[back],
-            parent=parent,
-            back=back,
-            last_id=chosen.ids[back],
-            sample=self._rows.sample[parent],
-            matched=progress.matched[back],
-            met=progress.met[back],
-            log_prob=chosen.totals[back],
+        rows = LiveRows(
+            sentence=chosen.sentence,
+            parent=chosen.row,
+            back=np.arange(len(chosen.row)),
+            last_id=chosen.ids,
+            sample=self._rows.sample[chosen.row],
+            matched=progress.matched,
+            met=progress.met,
+            log_prob=chosen.totals,
         )
+        if self._roster.has_ended:
+            records = self._roster.records
+            best_score = chosen.totals / records["longest_norm"][chosen.sentence]
+            ended = ended | (best_score <= records["to_beat"][chosen.sentence])
+        self._rows = rows.only(~ended) if ended.any() else rows
+        if self._rows.sentence is not self._lineup.sentence:
+            self._lineup = Lineup(self._rows.sentence, self._roster)
 
     def _finish(self) -> list[Finished]:
         """Answer and retire the sentences that no row is left of."""
         alive = np.zeros(self.sentences, np.bool_)
         alive[self._rows.sentence] = True
-        done = (~alive).nonzero()[0].tolist()
-        if not done:
+        if alive.all():
             return []
-        finished = [self._running[i].answer(self._history) for i in done]
+        running = self._roster.running
+        finished = [running[i].answer(self._history) for i in (~alive).nonzero()[0].tolist()]
         self._leave(alive)
         return finished
 
@@ -288,11 +293,12 @@ class RunningBatch:
         """Retire the sentences that do not stay (sentences,), their rows and their history."""
         if stay.all():
             return
-        self._stepper.retire(self._sentences["slot"][~stay].tolist())
-        self._rows = self._rows.of_sentences(stay)
-        running = [one for one, stays in zip(self._running, stay, strict=True) if stays]
-        self._set_running(running, self._sentences[stay])
-        self._history.forget(min(self._sentences["born"], default=len(self._history)))
+        records = self._roster.records
+        self._stepper.retire(records["slot"][~stay].tolist())
+        running = [one for one, stays in zip(self._roster.running, stay, strict=True) if stays]
+        roster = Roster(running, records[stay], self._continuing)
+        self._set_running(roster, self._rows.of_sentences(stay))
+        self._history.forget(min(roster.records["born"], default=len(self._history)))
 
 
 def search(

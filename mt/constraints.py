@@ -14,21 +14,21 @@ Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Constraints:
-    """The constraints of one step, on all rows at once.
+    """The constraints of one step, on all rows at once; None where nobody has such a one.
 
     too_early (rows,): True where eos may not come yet;
     repeated (rows, n): ids that would repeat an n-gram, -1 for none;
     forced (rows,): the id that must come next, -1 where the row is free.
     """
 
-    too_early: npt.NDArray[np.bool_]
-    repeated: Ids
-    forced: Ids
+    too_early: npt.NDArray[np.bool_] | None = None
+    repeated: Ids | None = None
+    forced: Ids | None = None
 
-    def most_banned(self) -> Ids:
-        """How many candidates a row may lose (rows,): ask the model for as many more."""
-        banned: Ids = (self.repeated >= 0).sum(axis=1) + self.too_early
-        return banned
+    def most_banned(self) -> Ids | int:
+        """How many candidates a row may lose (rows,) or (): ask the model for as many more."""
+        repeats = 0 if self.repeated is None else (self.repeated >= 0).sum(axis=1)
+        return repeats if self.too_early is None else repeats + self.too_early
 
     def apply(self, ids: Ids, log_probs: Floats) -> tuple[Ids, npt.NDArray[np.float64]]:
         """Candidates (rows, k) as constrained: banned ones at -inf, a forced one alone.
@@ -36,30 +36,18 @@ class Constraints:
         A forced id is given, not predicted: its log-probability is 0.
         """
         constrained = log_probs.astype(np.float64)
-        if self.too_early.any():
+        if self.too_early is not None:
             constrained[self.too_early[:, None] & (ids == EOS_ID)] = -np.inf
-        if self.repeated.size:
+        if self.repeated is not None:
             banned = (ids[:, :, None] == self.repeated[:, None, :]).any(axis=2)  # (rows, k)
             constrained[banned] = -np.inf
-        forced = self.forced >= 0
-        if forced.any():
+        if self.forced is not None:
+            forced = self.forced >= 0
             ids = ids.copy()
             ids[forced, 0] = self.forced[forced]
             constrained[forced] = -np.inf
             constrained[forced, 0] = 0.0
         return ids, constrained
-
-
-class Unconstrained:
-    """The constraints of a step where nobody asked for any."""
-
-    def most_banned(self) -> int:
-        """None."""
-        return 0
-
-    def apply(self, ids: Ids, log_probs: Floats) -> tuple[Ids, npt.NDArray[np.float64]]:
-        """Candidates as they are."""
-        return ids, log_probs.astype(np.float64)
 
 
 def repeated(tokens: Ids, sizes: Ids) -> Ids:

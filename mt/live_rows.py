@@ -49,8 +49,12 @@ class LiveRows(NamedTuple):
         """These rows, then others."""
         return LiveRows(*(np.concatenate(columns) for columns in zip(self, others, strict=True)))
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> "LiveRows":
+        """Those of the rows (rows,)."""
+        at = kept.nonzero()[0]
+        return LiveRows(*(column[at] for column in self))
+
     def of_sentences(self, stay: npt.NDArray[np.bool_]) -> "LiveRows":
         """The rows of the sentences that stay (sentences,), whose places move up."""
-        rows = stay[self.sentence]
-        kept = LiveRows(*(column[rows] for column in self))
+        kept = self.only(stay[self.sentence])
         return kept._replace(sentence=(stay.cumsum() - 1)[kept.sentence])

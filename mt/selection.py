@@ -23,27 +23,47 @@ class Chosen(NamedTuple):
     totals: Sums
 
 
-def choose(sentence: Ids, beam_size: Ids, so_far: Sums, ids: Ids, log_probs: Sums) -> Chosen:
-    """The `beam_size` most probable continuations of each sentence, never one of -inf.
+class Contest:
+    """Which rows compete with each other: those of one sentence, for the places that it has.
 
-    sentence, beam_size, so_far (rows,): each row's sentence, ascending, how many of that sentence
-    survive, and the row's log-probability; ids, log_probs (rows, k): candidates, best first.
-    Ties go to the earlier row, then to the earlier candidate.
+    It stays as long as no sentence's rows change. sentence, beam_size (rows,): each row's sentence,
+    ascending, and how many of that sentence survive.
     """
-    k = ids.shape[1]
-    totals = (so_far[:, None] + log_probs).ravel()
-    order = np.lexsort((-totals, sentence.repeat(k)))  # sentences stay in place, being in order
-    ends = k * sentence.searchsorted(sentence) + beam_size  # of a row's sentence's survivors
-    order = order[np.arange(len(order)) < ends.repeat(k)]
-    order = order[totals[order] > -np.inf]
-    row = order // k
-    return Chosen(
-        row=row,
-        sentence=sentence[row],
-        ids=ids.take(order),
-        log_probs=log_probs.take(order),
-        totals=totals.take(order),
-    )
+
+    def __init__(self, sentence: Ids, beam_size: Ids) -> None:
+        self.sentence = sentence
+        self._beam_size = beam_size
+        self._first = sentence.searchsorted(sentence)  # row of each row's sentence
+        self._by_k: dict[int, tuple[Ids, Ids, Ids]] = {}
+
+    def choose(self, so_far: Sums, ids: Ids, log_probs: Sums) -> Chosen:
+        """The `beam_size` most probable continuations of each sentence, never one of -inf.
+
+        so_far (rows,): each row's log-probability; ids, log_probs (rows, k): candidates, best
+        first. Ties go to the earlier row, then to the earlier candidate. The survivors' sentences
+        are the very array of the rows' sentences where every row has a successor in its place.
+        """
+        k = ids.shape[1]
+        groups, places, sentence = self._with(k)
+        totals = (so_far[:, None] + log_probs).ravel()
+        order = np.lexsort((-totals, groups))[places]  # sentences stay in place, being in order
+        found = totals.take(order)
+        if found.min(initial=0) == -np.inf:
+            possible = found > -np.inf
+            order, found, sentence = order[possible], found[possible], sentence[possible]
+        return Chosen(order // k, sentence, ids.take(order), log_probs.take(order), found)
+
+    def _with(self, k: int) -> tuple[Ids, Ids, Ids]:
+        """With k candidates a row: their sentences; the survivors' ranks, and their sentences."""
+        if k not in self._by_k:
+            groups = self.sentence.repeat(k)
+            ends = (k * self._first + self._beam_size).repeat(k)
+            places = (np.arange(len(groups)) < ends).nonzero()[0]
+            sentence = groups[places]
+            if np.array_equal(sentence, self.sentence):
+                sentence = self.sentence
+            self._by_k[k] = groups, places, sentence
+        return self._by_k[k]
 
 
 def allot(sentence: Ids, width: Ids, share: Ids, bank: Ids, totals: Sums) -> npt.NDArray[np.bool_]:
@@ -55,7 +75,7 @@ def allot(sentence: Ids, width: Ids, share: Ids, bank: Ids, totals: Sums) -> npt
     whatever their bank.
 
     sentence, width, share (rows,): each row's sentence, ascending, how many of it survive, and how
-    many of each bank; bank, totals (rows, k): -inf is no candidate. Ties go as in `choose`.
+    many of each bank; bank, totals (rows, k): -inf is no candidate. Ties go as in `Contest`.
     """
     at = (totals > -np.inf).ravel().nonzero()[0]
     row = at // totals.shape[1]

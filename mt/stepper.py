@@ -23,7 +23,9 @@ Slot = int
 
 @dataclass(frozen=True)
 class Rows:
-    """The hypotheses to step, all arrays (rows,).
+    """The hypotheses to step, all arrays (rows,); nobody changes an array that was given here.
+
+    The very same `slots` as at the last step says that every sentence has the same rows again.
 
     Rows of one slot stand together. `parents[i]` is the row of the *previous* step that row i
     continues, or -1 where row i begins a slot just admitted (its last id is `bos_id`); a slot

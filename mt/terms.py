@@ -95,8 +95,10 @@ class Terms:
 
     def read(self, rows: LiveRows, chosen: Chosen) -> Progress:
         """How far the survivors are (survivors,)."""
+        if not self._any:
+            return Progress(*np.zeros((2, len(chosen.row)), np.int64))
         before = Progress(rows.matched[chosen.row], rows.met[chosen.row])
-        return self._phrases.read(chosen.sentence, before, chosen.ids) if self._any else before
+        return self._phrases.read(chosen.sentence, before, chosen.ids)
 
     def missing(self, sentence: Ids, progress: Progress) -> Ids:
         """How many ids of required terms hypotheses do not hold."""

@@ -68,5 +68,12 @@ def test_a_forced_id_stands_alone_and_costs_nothing() -> None:
 
 
 def test_every_banned_id_is_asked_for_on_top() -> None:
-    assert constraints().most_banned().tolist() == [0]
-    assert constraints(too_early=True, banned=[5, -1, 6]).most_banned().tolist() == [3]
+    assert np.array_equal(constraints().most_banned(), [0])
+    assert np.array_equal(constraints(too_early=True, banned=[5, -1, 6]).most_banned(), [3])
+
+
+def test_where_nobody_is_constrained_candidates_are_what_they_were() -> None:
+    ids, log_probs = Constraints().apply(IDS, LOG_PROBS)
+    assert Constraints().most_banned() == 0
+    assert ids is IDS
+    assert log_probs.tolist() == LOG_PROBS.tolist()

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mt.selection import Chosen, choose
+from mt.selection import Chosen, Contest
 
 
 def chosen(
@@ -9,7 +9,8 @@ def chosen(
     """Candidate j of row i has the id 10 i + j."""
     table = np.array(log_probs)
     ids = 10 * np.arange(len(sentence))[:, None] + np.arange(table.shape[1])
-    return choose(np.array(sentence), np.array(beam_size), np.array(so_far), ids, table)
+    contest = Contest(np.array(sentence), np.array(beam_size))
+    return contest.choose(np.array(so_far), ids, table)
 
 
 def test_the_best_sums_of_each_sentence_survive_best_first() -> None:
