@@ -16,7 +16,7 @@ from mt.stepper import Attention, Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
 from serving.steps.decoder_caches import Axes, DecoderCaches
 from serving.steps.decoder_states import DecoderStates
-from serving.steps.lane import Lane, memory_axes
+from serving.steps.lane import NOBODY, Lane, memory_axes
 from serving.steps.onnx_graph import Device, OnnxGraph
 
 
@@ -49,6 +49,7 @@ class OnnxStepper:
         self._lanes = [Lane(encoder.outputs, step, least_width=width) for width in (1, 2)]
         self._looks_up = names.WANTED_IDS in step.inputs
         self._lane_of: dict[Slot, int] = {}
+        self._slots, self._shares = NOBODY, list[tuple[Lane, Ids, Ids]]()  # of the last step
         self._ranks: Ids | None = None  # of the last step's rows in their lanes, where many ran
         self._next_slot = 0
 
@@ -101,24 +102,30 @@ class OnnxStepper:
         if self._ranks is not None:
             parents = np.where(rows.parents < 0, -1, np.append(self._ranks, 0)[rows.parents])
             rows = replace(rows, parents=parents)
-        lanes = set(self._lane_of.values())
-        if len(lanes) < 2:
+        busy = [lane for lane in self._lanes if lane.sentences]
+        if len(busy) < 2:
             self._ranks = None
-            return self._step_in(self._lanes[max(lanes, default=0)], rows, k, with_attention)
+            return self._step_in(busy[0] if busy else self._lanes[0], rows, k, with_attention)
         return self._step_apart(rows, k, with_attention)
 
     def _step_apart(self, rows: Rows, k: int, with_attention: bool) -> StepOutput:
-        """Step each lane's rows; one of no running sentence goes where that will be said."""
-        lanes = np.array([self._lane_of.get(slot, 0) for slot in rows.slots.tolist()])
-        self._ranks = np.zeros(len(lanes), np.int64)
+        """Step each lane's rows."""
+        if rows.slots is not self._slots:
+            self._slots, self._shares = rows.slots, self._share_out(rows.slots)
+        self._ranks = np.zeros(len(rows.slots), np.int64)
         outputs = []
-        for number in sorted(set(lanes.tolist())):
-            here = (lanes == number).nonzero()[0]
+        for lane, here, slots in self._shares:
             self._ranks[here] = np.arange(len(here))
             wanted = None if rows.wanted is None else rows.wanted[here]
-            own = Rows(rows.slots[here], rows.parents[here], rows.last_ids[here], wanted)
-            outputs.append((here, self._step_in(self._lanes[number], own, k, with_attention)))
+            own = Rows(slots, rows.parents[here], rows.last_ids[here], wanted)
+            outputs.append((here, self._step_in(lane, own, k, with_attention)))
         return _together(outputs)
+
+    def _share_out(self, slots: Ids) -> list[tuple[Lane, Ids, Ids]]:
+        """Each lane's rows, and their slots; who does not run goes where that will be said."""
+        lanes = np.array([self._lane_of.get(slot, 0) for slot in slots.tolist()])
+        shares = [(lane, (lanes == i).nonzero()[0]) for i, lane in enumerate(self._lanes)]
+        return [(lane, here, slots[here]) for lane, here in shares if len(here)]
 
     def _step_in(self, lane: Lane, rows: Rows, k: int, with_attention: bool) -> StepOutput:
         """One lane's step; a graph that looks no ids up is asked for all of them."""

@@ -24,6 +24,7 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 
 SEEN, UNSEEN = np.float32(0), np.float32(-np.inf)
 SLACK = 0.5  # of the entries needed: room to grow before everything is copied
+LEAST_ENTRIES = 32  # of all sentences together: a first word does not move others again and again
 SQUEEZE_ENTRIES = 16  # nobody sees, and as many again as are seen, before they are squeezed out
 
 
@@ -45,6 +46,7 @@ class DecoderCaches:
         self.tensors: dict[str, Floats] = {}
         self.outputs: dict[str, Floats] = {}
         self.told: Arrays = {}
+        self._places_are_read = names.CACHE_POSITIONS in inputs
         self._n_heads = int(next(iter(self.axes.values()))[1]) if self.axes else 0
         self._written = np.zeros(0, np.int64)  # entries of each place
         self._looked_at = np.zeros(0, np.int64)  # of them, when somebody last looked for dead ones
@@ -70,37 +72,30 @@ class DecoderCaches:
         self._tell(self._bias[stepped])
         self._take({name: tensor[stepped] for name, tensor in self.tensors.items()})
 
-    def step(self, grid: Grid, parents: Ids, last: Grid) -> None:
+    def step(self, grid: Grid, positions: Ids, parents: Ids, last: Grid) -> None:
         """Tell the step graph who writes where and who sees what, in `told`.
 
-        parents (rows,): rows of the grid `last`, of the step before, or -1.
+        positions, parents (rows,): tokens each row has decoded, and the row of the grid `last`, of
+        the step before, that it continues, or -1.
         """
         if not self.axes:
             return
-        moved = not self._goes_on(grid, parents, last)
+        # The same grid as before: who stands where they stood sees what they saw.
+        moved = grid is not last or not np.array_equal(parents, grid.ranks)
         if moved:
             self._inherit(grid, parents, last)
         if grid.width > 1:  # else every entry is someone's past
             moved |= self._squeeze()
         new = self._written[grid.sentences] + grid.columns
-        self._written += grid.counts()
+        self._written += grid.counts
         moved |= self._fit(int(new.max()) + 2)  # the last entry is for empty cells
-        if moved:
+        if moved and not grid.is_dense:
             self._blind(grid.empty)
-        entries = self._targets[:, :, 0, 2]
-        entries[:] = self._bias.shape[3] - 1
-        entries[grid.sentences, grid.columns] = new
-        self._targets[:, :, 1:, 2] = entries[:, :, None]
-        self._bias[grid.sentences, 0, grid.columns, new] = SEEN
-        self._positions[grid.sentences, new] = grid.positions
-
-    def _goes_on(self, grid: Grid, parents: Ids, last: Grid) -> bool:
-        """Whether every row continues the one that stood in its cell, and all others are gone."""
-        return (
-            self._bias.shape[:3] == (grid.n_sentences, 1, grid.width)
-            and np.array_equal(grid.cells, last.cells)
-            and np.array_equal(parents, np.arange(len(parents)))
-        )
+        length = self._bias.shape[3]
+        self._targets[..., 2] = grid.spread(new, empty=length - 1)[..., None]
+        self._bias.reshape(-1)[grid.cells * length + new] = SEEN
+        if self._places_are_read:
+            self._positions[grid.sentences, new] = positions
 
     def _inherit(self, grid: Grid, parents: Ids, last: Grid) -> None:
         """Let every cell see what its past has written."""
@@ -121,9 +116,10 @@ class DecoderCaches:
 
     def _squeeze(self) -> bool:
         """Drop the entries that nobody sees, of sentences with many; their own number decides."""
-        due = (self._written - self._looked_at >= SQUEEZE_ENTRIES).nonzero()[0]
-        if not len(due):
+        unknown = self._written - self._looked_at
+        if unknown.max() < SQUEEZE_ENTRIES:
             return False
+        due = (unknown >= SQUEEZE_ENTRIES).nonzero()[0]
         alive: npt.NDArray[np.bool_] = np.any(self._bias[due, 0] == SEEN, axis=1)
         alive[:, -1] = False
         n_alive = alive.sum(axis=1)
@@ -150,7 +146,7 @@ class DecoderCaches:
         """Make room for all places and `needed` entries; cut off room that is twice too much."""
         n_places, _, width, length = self._bias.shape
         held = len(self._positions)
-        ample = padded(int(needed * (1 + SLACK)))
+        ample = padded(max(int(needed * (1 + SLACK)), LEAST_ENTRIES // max(n_places, 1)))
         if held == n_places and needed <= length <= 2 * ample:
             return False
         kept = length

@@ -1,6 +1,7 @@
 """Sentences that are stepped together: their places, their memory, their caches, one step graph."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,16 @@ from serving.steps.encoder_memory import EncoderMemory
 from serving.steps.hypothesis_grid import EMPTY, Grid
 from serving.steps.onnx_graph import Array, Axes, OnnxGraph
 from serving.steps.places import Places
+
+NOBODY = np.zeros(0, np.int64)
+
+
+class Asked(NamedTuple):
+    """What a step is asked for, and of which cells."""
+
+    grid: Grid
+    k: int
+    with_attention: bool
 
 
 class Lane:
@@ -31,9 +42,15 @@ class Lane:
         self._caches = DecoderCaches(step.inputs)
         self._states = DecoderStates(step.inputs)
         self._starts: dict[Slot, dict[str, Array]] = {}
-        self._grid = EMPTY  # of the last step
+        self._grid, self._slots, self._changes = EMPTY, NOBODY, 0  # of the last step
         self._next_positions = np.zeros(1, np.int64)  # of its rows' children; last, of no parent's
-        self._found: dict[str, Array] = {}
+        self._asked, self._request = Asked(EMPTY, 0, False), dict[str, Array]()
+        self._shapes, self._found = dict[str, tuple[int, ...]](), dict[str, Array]()
+
+    @property
+    def sentences(self) -> int:
+        """Number of running sentences."""
+        return self._places.taken
 
     def admit(self, slots: Sequence[Slot], encoded: Mapping[str, Array]) -> None:
         """Add sentences, row i of each tensor belonging to slots[i]."""
@@ -50,17 +67,13 @@ class Lane:
             EngineError: a row names a slot that is not running, or ONNX Runtime failed.
         """
         self._pack()
+        grid = self._grid_of(rows.slots)
         positions = self._next_positions[rows.parents]
-        places = self._places.of(rows.slots)
-        grid = Grid(places, positions, len(self._places), self._least_width)
-        self._caches.step(grid, rows.parents, self._grid)
-        wanted = np.empty((len(places), 0), np.int64) if rows.wanted is None else rows.wanted
+        self._caches.step(grid, positions, rows.parents, self._grid)
+        wanted = np.empty((len(positions), 0), np.int64) if rows.wanted is None else rows.wanted
         feeds = {
             names.LAST_IDS: grid.spread(rows.last_ids),
             names.POSITIONS: grid.spread(positions),
-            names.LIVE: grid.cells,
-            names.K: np.array([k]),
-            names.WITH_ATTENTION: np.array([with_attention]),
             names.WANTED_IDS: wanted,
         }
         if self._states.names:
@@ -68,12 +81,12 @@ class Lane:
         following = self._states.following(grid.n_cells)
         found = self._room(wanted, k, with_attention)
         kept = (
-            *(self._memory.tensors, self._states.tensors),
-            *(self._caches.tensors, self._caches.told),
+            *(self._memory.tensors, self._states.tensors, self._caches.tensors),
+            *(self._caches.told, self._ask(Asked(grid, k, with_attention))),
         )
         self._step.run_into(feeds, kept, (found, following, self._caches.outputs))
         self._states.replace(following)
-        self._grid, self._next_positions = grid, np.append(positions + 1, 0)
+        self._remember(grid, rows.slots, positions)
         attention = found.get(names.ATTENTION)
         if attention is not None:
             attention = attention[:, : self._memory.longest].copy()
@@ -99,6 +112,28 @@ class Lane:
             self._memory.pack(kept)
             self._caches.pack(kept)
 
+    def _grid_of(self, slots: Ids) -> Grid:
+        """Where these rows stand: as at the last step, where neither they nor places changed."""
+        if slots is self._slots and self._changes == self._places.changes:
+            return self._grid
+        return Grid(self._places.of(slots), len(self._places), self._least_width)
+
+    def _remember(self, grid: Grid, slots: Ids, positions: Ids) -> None:
+        self._grid, self._slots, self._changes = grid, slots, self._places.changes
+        self._next_positions = np.zeros(len(positions) + 1, np.int64)
+        np.add(positions, 1, out=self._next_positions[:-1])
+
+    def _ask(self, asked: "Asked") -> dict[str, Array]:
+        """What to compute for whom; the very same object while that does not change."""
+        if asked != self._asked or not self._request:
+            self._asked = asked
+            self._request = {
+                names.LIVE: asked.grid.cells,
+                names.K: np.array([asked.k]),
+                names.WITH_ATTENTION: np.array([asked.with_attention]),
+            }
+        return self._request
+
     def _origins(self, rows: Rows) -> Ids:
         """The entry of the replaced states that each row continues."""
         fresh = rows.parents < 0
@@ -109,12 +144,14 @@ class Lane:
     def _room(self, wanted: Ids, k: int, with_attention: bool) -> dict[str, Array]:
         """Arrays for what a step finds, the last step's where they fit."""
         n_rows = len(wanted)
-        shapes = {names.TOP_IDS: (n_rows, k), names.TOP_LOG_PROBS: (n_rows, k)}
+        best = (n_rows, k)
+        shapes: dict[str, tuple[int, ...]] = {names.TOP_IDS: best, names.TOP_LOG_PROBS: best}
         if names.WANTED_LOG_PROBS in self._step.outputs:
             shapes[names.WANTED_LOG_PROBS] = wanted.shape
         if with_attention and names.ATTENTION in self._step.outputs:
             shapes[names.ATTENTION] = n_rows, self._memory.tensors[names.SRC_MASK].shape[1]
-        if {name: array.shape for name, array in self._found.items()} != shapes:
+        if shapes != self._shapes:
+            self._shapes = shapes
             self._found = {
                 name: np.empty(shape, np.int64 if name == names.TOP_IDS else np.float32)
                 for name, shape in shapes.items()

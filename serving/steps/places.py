@@ -12,15 +12,24 @@ FREE = -1
 
 
 class Places:
-    """A place that is freed is given again, so that nobody moves while others come and go."""
+    """A place that is freed is given again, so that nobody moves while others come and go.
+
+    `changes` counts how often somebody came, left or moved.
+    """
 
     def __init__(self) -> None:
         self._slots = np.zeros(0, np.int64)  # of each place
+        self.changes = 0
         self._note()
 
     def __len__(self) -> int:
         """Number of places, free ones included."""
         return len(self._slots)
+
+    @property
+    def taken(self) -> int:
+        """Number of places that are not free."""
+        return len(self._slots) - self._n_free
 
     def admit(self, slots: Sequence[Slot]) -> Ids:
         """Give each of these sentences a place: a free one, or a new one behind all others."""
@@ -65,4 +74,5 @@ class Places:
         """Where to look a slot up."""
         order = np.argsort(self._slots)
         self._order, self._sorted = np.append(order, 0), np.append(self._slots[order], FREE)
+        self.changes += 1
         self._n_free = int((self._slots == FREE).sum())

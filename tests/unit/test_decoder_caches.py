@@ -3,7 +3,7 @@
 import numpy as np
 
 from mt import graph_signature as names
-from serving.steps.decoder_caches import SQUEEZE_ENTRIES, Axes, DecoderCaches
+from serving.steps.decoder_caches import LEAST_ENTRIES, SQUEEZE_ENTRIES, Axes, DecoderCaches
 from serving.steps.hypothesis_grid import EMPTY, Grid
 from serving.steps.padding import VECTOR
 
@@ -11,6 +11,7 @@ HEADS, DEPTH = 2, 3
 INPUTS: dict[str, Axes] = {
     "state.keys.0": ["sentences", HEADS, names.CACHE_LEN, DEPTH],
     "state.hidden": ["entries", 4],
+    names.CACHE_POSITIONS: ["sentences", names.CACHE_LEN],
 }
 
 
@@ -19,7 +20,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.caches = DecoderCaches(INPUTS)
-        self.last = EMPTY
+        self.last, self.positions = EMPTY, np.zeros(0, np.int64)
         self.count = 0
 
     def admit(self, *places: int) -> None:
@@ -30,12 +31,12 @@ class Walk:
     ) -> list[set[int]]:
         """Write one entry for each row; the numbers that each row then sees."""
         where = np.array(parents)
-        positions = np.where(where < 0, 0, np.append(self.last.positions, 0)[where] + 1)
+        positions = np.where(where < 0, 0, np.append(self.positions, 0)[where] + 1)
         n = len(self.caches._written)
-        grid = Grid(np.array(sentences), positions, n, least_width)
-        self.caches.step(grid, where, self.last)
+        grid = Grid(np.array(sentences), n, least_width)
+        self.caches.step(grid, positions, where, self.last)
         feeds = self.caches.told
-        self.last = grid
+        self.last, self.positions = grid, positions
         pool, bias = self.caches.tensors["state.keys.0"], feeds[names.CACHE_BIAS]
         places = feeds[names.CACHE_PLACES].reshape(-1, HEADS, 3)
         for cell in grid.cells.tolist():
@@ -115,7 +116,7 @@ def test_room_that_nobody_needs_is_given_back() -> None:
     walk.last = EMPTY
     walk.admit(0)
     walk.step([0], [-1])
-    assert walk.caches.tensors["state.keys.0"].shape == (1, HEADS, VECTOR, DEPTH)
+    assert walk.caches.tensors["state.keys.0"].shape == (1, HEADS, LEAST_ENTRIES, DEPTH)
 
 
 def test_empty_cells_write_where_nobody_looks() -> None:
@@ -139,7 +140,7 @@ def test_the_arrays_stay_while_they_are_large_enough() -> None:
 def test_a_model_without_caches() -> None:
     caches = DecoderCaches({"state.hidden": ["entries", 4]})
     caches.admit(np.array([0, 1]))
-    caches.step(Grid(np.array([0]), np.array([0]), 2), np.array([-1]), EMPTY)
+    caches.step(Grid(np.array([0]), 2), np.array([0]), np.array([-1]), EMPTY)
     assert caches.told == {}
     caches.retire(np.array([1]))
     caches.pack(np.array([0]))

@@ -4,7 +4,7 @@ from serving.steps.hypothesis_grid import EMPTY, Grid
 
 
 def grid(sentences: list[int], n_sentences: int) -> Grid:
-    return Grid(np.array(sentences), np.zeros(len(sentences), np.int64), n_sentences)
+    return Grid(np.array(sentences), n_sentences)
 
 
 def test_rows_stand_beside_those_of_their_sentence() -> None:
@@ -24,14 +24,22 @@ def test_values_go_to_their_places_and_zero_to_empty_ones() -> None:
     assert found.spread(np.array([7, 8, 9])).tolist() == [[7, 0], [8, 9]]
 
 
+def test_where_no_cell_is_empty_and_rows_stand_in_order_nothing_is_moved() -> None:
+    found, values = grid([0, 0, 1, 1], n_sentences=2), np.array([6, 7, 8, 9])
+    assert found.is_dense
+    assert np.shares_memory(found.spread(values), values)
+    assert not grid([1, 1, 0, 0], n_sentences=2).is_dense
+    assert grid([1, 1, 0, 0], n_sentences=2).spread(values).tolist() == [[8, 9], [6, 7]]
+
+
 def test_a_grid_without_rows() -> None:
     assert (EMPTY.width, EMPTY.n_cells, EMPTY.cells.tolist()) == (1, 0, [])
 
 
 def test_a_grid_may_be_wider_than_its_rows_need() -> None:
-    grid = Grid(np.array([0, 1]), np.array([3, 4]), 2, least_width=2)
+    grid = Grid(np.array([0, 1]), 2, least_width=2)
     assert grid.width == 2
     assert grid.cells.tolist() == [0, 2]
     assert grid.spread(np.array([7, 8])).tolist() == [[7, 0], [8, 0]]
     assert [part.tolist() for part in grid.empty] == [[0, 1], [1, 1]]
-    assert grid.counts().tolist() == [1, 1]
+    assert grid.counts.tolist() == [1, 1]
