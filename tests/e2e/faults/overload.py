@@ -1,1 +1,51 @@
+"""Twice as much is asked as can be answered: what is accepted is answered in time."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.faults import load
+from tests.e2e.faults.load import Tally
+from tests.e2e.faults.served import Resources, echo_server
+
+CLIENTS = 32
+
+
+@dataclass(frozen=True)
+class Overload:
+    """What was seen."""
+
+    capacity: float
+    """Sentences a second, of clients that wait for each answer."""
+    tally: Tally
+    seconds: float
+    """From the first question to the last answer."""
+    before: Resources
+    after: Resources
+
+    @property
+    def goodput(self) -> float:
+        """Share of the capacity that was answered while twice as much was asked."""
+        return len(self.tally.answered) / self.seconds / self.capacity
+
+    def report(self) -> dict[str, Any]:
+        """The figures, for JSON."""
+        return self.tally.report() | {
+            "capacity_per_s": round(self.capacity, 1),
+            "goodput_of_capacity": round(self.goodput, 3),
+            "before": self.before.report(),
+            "after": self.after.report(),
+        }
+
+
+def overload(measure_s: float, seconds: float, deadline_s: float, **engine: Any) -> Overload:
+    """Measure what a server can, then ask for twice that."""
+    engine = {"max_rows": 4} | engine
+    with echo_server(engine=engine, limits={"deadline_s": deadline_s}) as server:
+        load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s / 2))  # warm
+        peak = load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s))
+        capacity = len(peak.answered) / measure_s
+        before = Resources.of(server.process.pid)
+        tally = load.run(server.url, lambda crowd: crowd.open(2 * capacity, seconds))
+        last = max(one.began + one.seconds for one in tally.answered)
+        took = last - min(one.began for one in tally.asked)
+        return Overload(capacity, tally, took, before, Resources.of(server.process.pid))
