@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -20,9 +20,8 @@ from serving.client.answers import (
 )
 from serving.client.calls import Calls, Connection, DocumentOptions, Options
 from serving.client.client import AUTO
-from serving.client.errors import UnreachableError
-from serving.client.events import EventReader
 from serving.client.exchange import Lost, Reply, Result, Retries, Send, Steps, Wait
+from serving.client.resumption import ResumedStream
 
 
 class AsyncClient:
@@ -41,6 +40,7 @@ class AsyncClient:
             ConfigError: no server is named.
         """
         connection = Connection.of(server, api_key, retries or Retries())
+        self._retries = connection.retries
         self._calls = Calls(connection.retries)
         self._http = httpx.AsyncClient(transport=transport, **wire.settings(connection))
 
@@ -148,20 +148,18 @@ class AsyncClient:
     ) -> AsyncIterator[Event]:
         """As `translate`, sentence by sentence as they are finished, in the order of the texts.
 
-        It is tried again until it has begun; a stream that breaks off later is an error.
+        Where the stream breaks off it goes on by another request, and nothing comes twice; `usage`
+        is that of the last one.
         """
-        response = await self._run(self._calls.stream(text, target, source, options))
-        assert isinstance(response, httpx.Response)
-        reader = EventReader()
-        try:
-            async for chunk in response.aiter_bytes():
-                for event in reader.feed(chunk):
-                    yield event
-            reader.end()
-        except httpx.TransportError:
-            raise UnreachableError("the stream broke off; ask again") from None
-        finally:
-            await response.aclose()
+        stream = ResumedStream(text, target, source, options, self._retries)
+        while not stream.is_done:
+            response = await self._run(stream.open())
+            assert isinstance(response, httpx.Response)
+            async with aclosing(response):
+                with suppress(httpx.TransportError):
+                    async for chunk in response.aiter_bytes():
+                        for event in stream.feed(chunk):
+                            yield event
 
     async def close(self) -> None:
         """Close its connections."""

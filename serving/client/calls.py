@@ -91,15 +91,8 @@ class Calls:
         self, text: str | Sequence[str], target: str, source: str, options: Options
     ) -> Steps[Answer]:
         """All texts in one answer."""
-        return self._ask(Answer, _translate("/v1/translate", text, target, source, options))
-
-    def stream(
-        self, text: str | Sequence[str], target: str, source: str, options: Options
-    ) -> Steps[object]:
-        """The body of a stream that has begun."""
-        body = _translate("/v1/translate/stream", text, target, source, options, stream=True)
-        reply = yield from exchange(body, self._retries)
-        return reply.opened
+        body = _body(text, target, source, options)
+        return self._ask(Answer, Call("POST", "/v1/translate", body=body))
 
     def detect(self, text: str | Sequence[str]) -> Steps[tuple[Detected, ...]]:
         """The likeliest language of each text."""
@@ -211,16 +204,16 @@ class Calls:
         yield from exchange(call, self._retries)
 
 
-def _translate(
-    path: str,
-    text: str | Sequence[str],
-    target: str,
-    source: str,
-    options: Options,
-    stream: bool = False,
-) -> Call:
-    body = {"text": _listed(text), "source": source, "target": target, **options}
-    return Call("POST", path, body=body, stream=stream)
+def stream_call(texts: Sequence[str], target: str, source: str, options: Options) -> Call:
+    """A stream of translations."""
+    body = _body(texts, target, source, options)
+    return Call("POST", "/v1/translate/stream", body=body, stream=True)
+
+
+def _body(
+    text: str | Sequence[str], target: str, source: str, options: Options
+) -> dict[str, object]:
+    return {"text": _listed(text), "source": source, "target": target, **options}
 
 
 def _listed(text: str | Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -19,9 +19,8 @@ from serving.client.answers import (
     Model,
 )
 from serving.client.calls import Calls, Connection, DocumentOptions, Options
-from serving.client.errors import UnreachableError
-from serving.client.events import EventReader
 from serving.client.exchange import Lost, Reply, Result, Retries, Send, Steps, Wait
+from serving.client.resumption import ResumedStream
 
 AUTO = "auto"
 
@@ -42,6 +41,7 @@ class Client:
             ConfigError: no server is named.
         """
         connection = Connection.of(server, api_key, retries or Retries())
+        self._retries = connection.retries
         self._calls = Calls(connection.retries)
         self._http = httpx.Client(transport=transport, **wire.settings(connection))
 
@@ -147,19 +147,16 @@ class Client:
     ) -> Iterator[Event]:
         """As `translate`, sentence by sentence as they are finished, in the order of the texts.
 
-        It is tried again until it has begun; a stream that breaks off later is an error.
+        Where the stream breaks off it goes on by another request, and nothing comes twice; `usage`
+        is that of the last one.
         """
-        response = self._run(self._calls.stream(text, target, source, options))
-        assert isinstance(response, httpx.Response)
-        reader = EventReader()
-        try:
-            for chunk in response.iter_bytes():
-                yield from reader.feed(chunk)
-            reader.end()
-        except httpx.TransportError:
-            raise UnreachableError("the stream broke off; ask again") from None
-        finally:
-            response.close()
+        stream = ResumedStream(text, target, source, options, self._retries)
+        while not stream.is_done:
+            response = self._run(stream.open())
+            assert isinstance(response, httpx.Response)
+            with closing(response), suppress(httpx.TransportError):
+                for chunk in response.iter_bytes():
+                    yield from stream.feed(chunk)
 
     def close(self) -> None:
         """Close its connections."""

@@ -1,9 +1,10 @@
 """Server-sent events as values, from the bytes of a stream in chunks of any size."""
 
 import json
+from collections.abc import Iterator
 
 from serving.client.answers import DetectedItem, Done, Event, Sentence, Warnings, read
-from serving.client.errors import UnreachableError, problem_error
+from serving.client.errors import problem_error
 
 _KINDS: dict[str, type[Event]] = {
     "sentence": Sentence,
@@ -18,25 +19,17 @@ class EventReader:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._done = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that this chunk completes.
 
         Raises:
             ProblemError: the server failed midway.
         """
         *blocks, self._rest = (self._rest + chunk).split(b"\n\n")
-        return [event for block in blocks if (event := self._event(block)) is not None]
-
-    def end(self) -> None:
-        """Say that the stream is over.
-
-        Raises:
-            UnreachableError: it was not.
-        """
-        if not self._done:
-            raise UnreachableError("the stream broke off; ask again")
+        for block in blocks:
+            if (event := self._event(block)) is not None:
+                yield event
 
     def _event(self, block: bytes) -> Event | None:
         fields = dict(
@@ -48,5 +41,4 @@ class EventReader:
         if name == "error":
             problem = json.loads(data)
             raise problem_error(int(problem.get("status", 500)), problem, "", None)
-        self._done |= name == "done"
         return read(_KINDS[name], data) if name in _KINDS else None

@@ -204,7 +204,7 @@ def test_a_stream_cut_off(kind: Any) -> None:
     piece = b'event: sentence\ndata: {"item":0,"sentence":0,"before":"","text":"a","after":""}\n\n'
     transport = answering([httpx.Response(200, content=piece)], [])
     with (
-        kind("http://server", transport=transport) as client,
+        kind("http://server", retries=Retries(attempts=1), transport=transport) as client,
         pytest.raises(UnreachableError, match="broke off"),
     ):
         list(client.translate_stream("a", target="en"))
