@@ -14,13 +14,20 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import MemoryStorage, SlidingWindowCounterSupport, Storage, storage_from_string
+from limits.storage import (
+    MemoryStorage,
+    RedisStorage,
+    SlidingWindowCounterSupport,
+    Storage,
+    storage_from_string,
+)
 
 from mt import log
 from mt.errors import ConfigError, MTError
 from serving.stores.database import Database
 
 FILE_NAME = "usage.sqlite"
+ANSWER_S = 2.0  # until counters on another machine count as failed
 RETRY_S = 5.0  # between two tries to reach counters that failed; each may cost a timeout
 
 Result = TypeVar("Result")
@@ -180,9 +187,11 @@ class Failover:
         return question(self._own)
 
     def close(self) -> None:
-        """Close the file, where there is one."""
+        """Close the file, or the connections, where there are any."""
         if isinstance(self._shared, SqliteStorage):
             self._shared.close()
+        elif isinstance(self._shared, RedisStorage):
+            self._shared.storage.close()
 
 
 def open_counters(data_dir: Path | None, address: str | None) -> Failover:
@@ -196,11 +205,18 @@ def open_counters(data_dir: Path | None, address: str | None) -> Failover:
     return Failover(SqliteStorage(data_dir / FILE_NAME) if data_dir else MemoryStorage())
 
 
+def _patience(address: str) -> dict[str, float]:
+    """Without these a Redis that accepts connections and says nothing would hold requests up."""
+    if not address.startswith(("redis", "valkey")):
+        return {}
+    return {"socket_connect_timeout": ANSWER_S, "socket_timeout": ANSWER_S}
+
+
 def _at(address: str) -> Counters:
     try:
-        storage = storage_from_string(address, wrap_exceptions=True)
+        storage = storage_from_string(address, wrap_exceptions=True, **_patience(address))
     except (ConfigurationError, ValueError):  # neither is repeated: the address holds a password
-        advice = "write redis://host:port, and install the library `redis`"
+        advice = "write redis://host:port, and pip install 'seq2serve[redis]'"
         raise ConfigError(f"keys.counters cannot be used: {advice}") from None
     if not isinstance(storage, SlidingWindowCounterSupport):
         raise ConfigError("keys.counters: this kind of store has no sliding windows; use redis://")
