@@ -1,6 +1,7 @@
 """Every panel and every alert of deploy/ asks for what a server really emits."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.app_client import REQUEST, SENTENCE
 from tests.echo_bundle import write_echo_bundle
 from tests.prometheus_process import Prometheus, needs_prometheus
 from tests.promql import read_by
-from tests.server_process import Server
+from tests.server_process import Server, seq2serve
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yaml"
@@ -93,6 +94,16 @@ def test_every_metric_of_ours_is_somewhere_on_the_dashboard(server: Server) -> N
         names = {sample.name for sample in family.samples}
         if family.name.startswith("mt_") and not family.name.endswith("_created"):
             assert names & read, f"{family.name} is emitted, but nobody sees it"
+
+
+def test_the_terminal_shows_the_same(server: Server) -> None:
+    done = seq2serve("top", server.url, "--once")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 replicas ready, since the start" in done.stdout
+    assert "504: 1" in done.stdout
+    for model in ("echo", "slow"):
+        assert re.search(rf"^{model} +\d", done.stdout, re.MULTILINE)
+    assert re.search(r"^this one +yes +2 of 2 +0 +\d+% +\d+ MiB +\d+$", done.stdout, re.MULTILINE)
 
 
 def test_every_alert_is_explained_in_the_runbook() -> None:
