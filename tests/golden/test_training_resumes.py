@@ -1,7 +1,6 @@
 """A run that was killed and continued is the run that was not: the same weights, bit for bit."""
 
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -11,13 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_run import tiny_recipe, write_corpus
-from training.checkpoint import checkpoint_folders, newest_checkpoint, read_checkpoint
-from training.train import train
-
-CHANGES = {"batching.accumulate": 2, "training.max_updates": 30, "evaluation.every_updates": 7}
-SERVER = multiprocessing.get_context("forkserver")  # each child is a fresh process, forked clean
-SERVER.set_forkserver_preload(["training.train", "torch._dynamo"])  # what takes long to import
+from tests.killable_run import start, weights
+from tests.tiny_run import write_corpus
+from training.checkpoint import newest_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +22,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
     write_corpus(folder)
     start(folder, folder / "run").join()
     return folder, weights(folder / "run")
-
-
-def start(corpus: Path, run: Path) -> BaseProcess:
-    process = SERVER.Process(target=train_quietly, args=(corpus, run))
-    process.start()
-    return process
-
-
-def train_quietly(corpus: Path, run: Path) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    train(tiny_recipe(corpus, **CHANGES), run)
-
-
-def weights(run: Path) -> dict[str, str]:
-    folders = [*checkpoint_folders(run / "checkpoints"), run / "final"]
-    return {folder.name: read_checkpoint(folder).sha256 for folder in folders}
 
 
 def kill_when(process: BaseProcess, moment: Callable[[], bool]) -> bool:
