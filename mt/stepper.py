@@ -7,7 +7,7 @@ tensors are kept once per slot; only decoder state moves when hypotheses are reo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import NamedTuple, Protocol, cast
+from typing import Literal, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -101,11 +101,18 @@ class OpenedStepper(Stepper, Protocol):
         """Another one on the same weights, for another thread."""
 
 
+Device = Literal["cpu", "cuda"]
+
+
 class OpenStepper(Protocol):
     """How a runtime opens a bundle; `threads` are its intra-operator threads."""
 
     def __call__(
-        self, bundle: Bundle, precision: str | None = None, threads: int = 1
+        self,
+        bundle: Bundle,
+        precision: str | None = None,
+        threads: int = 1,
+        device: Device = "cpu",
     ) -> OpenedStepper:
         """Open the bundle's graphs at one of its precisions (None: the manifest's default)."""
 

@@ -30,7 +30,7 @@ def open_steppers(bundle: Bundle, settings: EngineSettings) -> list[Stepper]:
         BundleError: no such precision, or a graph is damaged.
         ConfigError: the runtime is not installed.
     """
-    first = runtime("onnx")(bundle, settings.precision, settings.threads)
+    first = runtime("onnx")(bundle, settings.precision, settings.threads, settings.device)
     return [first, *(first.twin() for _ in range(1, settings.workers))]
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from mt import graph_signature as names
 from mt.bundle import Bundle
 from mt.errors import BundleError, InputError
-from mt.stepper import Attention, Footprint, Ids, Rows, Slot, StepOutput
+from mt.stepper import Attention, Device, Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
 from serving.steps.decoder_caches import Axes, DecoderCaches
 from serving.steps.decoder_states import DecoderStates
 from serving.steps.lane import NOBODY, Lane, memory_axes
-from serving.steps.onnx_graph import Device, OnnxGraph
+from serving.steps.onnx_graph import OnnxGraph
 
 
 def open_stepper(

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mt.config import Strict, load_yaml
 from mt.search_options import SearchOptions
+from mt.stepper import Device
 
 DialectName = Literal["libretranslate", "deepl", "google", "opus"]
 
@@ -15,6 +16,7 @@ DialectName = Literal["libretranslate", "deepl", "google", "opus"]
 class EngineSettings(Strict):
     """One engine: a model, its thread, its running batch and its queue."""
 
+    device: Device = Field("cpu", description="where the graphs run: cpu, or cuda")
     precision: str | None = Field(None, description="graphs to run; unset: the bundle's default")
     workers: int = Field(
         1, ge=1, le=256, description="running batches side by side, each on a thread of its own"

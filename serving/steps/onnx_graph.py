@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,8 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from mt.errors import BundleError, ConfigError, EngineError
+from mt.stepper import Device
 
-Device = Literal["cpu", "cuda"]
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 Axes = dict[str, list[int | str]]

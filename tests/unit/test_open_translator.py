@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from mt.bundle import Bundle
 from mt.errors import BundleError
 from mt.search_options import SearchOptions
+from serving.onnx_stepper import OnnxStepper, open_stepper
 from serving.settings import EngineSettings
 from serving.translator import Translator
 from tests.echo_bundle import write_echo_bundle
@@ -36,3 +38,19 @@ def test_what_cannot_be_opened_says_why_and_leaves_no_thread(tmp_path: Path) -> 
     with pytest.raises(BundleError, match="no such bundle folder"):
         Translator.open(tmp_path / "nothing")
     assert "engine echo" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_the_runtime_gets_what_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def opening(bundle: Bundle, *wanted: object) -> OnnxStepper:
+        asked.append(wanted)
+        return open_stepper(bundle)
+
+    monkeypatch.setattr("serving.engine.runtime", lambda name: opening)
+    write_echo_bundle(tmp_path / "echo")
+    settings = EngineSettings(precision="fp32", threads=2, device="cuda")
+    with Translator.open(tmp_path / "echo", settings):
+        assert asked == [("fp32", 2, "cuda")]
