@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from mt.errors import BundleError, ConfigError, InputError, MTError
 from mt.search_options import SearchOptions
 from serving import cli, embedded
-from serving.commands import lines
+from serving.commands import lines, translate_cli
 from serving.settings import EngineSettings, ServeSettings
 from tests.echo_bundle import write_echo_bundle
 
@@ -26,7 +26,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def translate(*arguments: object, stdin: bytes | str = "") -> Result:
-    return CliRunner().invoke(cli.translate, [str(one) for one in arguments], input=stdin)
+    return CliRunner().invoke(translate_cli.translate, [str(one) for one in arguments], input=stdin)
 
 
 def error_of(result: Result) -> str:

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mt.errors import ConfigError, MTError
-from serving import cli
 from serving.client import (
     Client,
     Dictionary,
@@ -17,7 +16,7 @@ from serving.client import (
     Retries,
     UnreachableError,
 )
-from serving.commands import file_jobs, remote
+from serving.commands import file_jobs, remote, translate_cli
 from tests.app_client import echo
 from tests.echo_bundle import write_echo_bundle
 from tests.fake_bundle import fake_bundle
@@ -48,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def translate(*arguments: object, stdin: bytes | str = "") -> Result:
-    return CliRunner().invoke(cli.translate, [str(one) for one in arguments], input=stdin)
+    return CliRunner().invoke(translate_cli.translate, [str(one) for one in arguments], input=stdin)
 
 
 def error_of(result: Result) -> str:
