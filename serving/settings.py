@@ -130,9 +130,10 @@ class KeySettings(Strict):
     counters: str | None = Field(
         None,
         description="where replicas count together: redis://host:port for several machines (with "
-        "seq2serve[redis]). Unset: a file in `data_dir`, for all processes of one machine. Where "
-        "it cannot be reached nobody is turned away for that: each process counts for itself until "
-        "it can, so that a limit holds for each of them; keys are looked at all the same",
+        "seq2serve[redis]). Unset: SEQ2SERVE_COUNTERS in the environment, where an address with a "
+        "password belongs, else a file in `data_dir`, for all processes of one machine. Where it "
+        "cannot be reached nobody is turned away for that: each process counts for itself until it "
+        "can, so that a limit holds for each of them; keys are looked at all the same",
     )
 
 

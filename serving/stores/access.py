@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from serving.stores.api_keys import SCOPES, ApiKeys, Scope
 from serving.stores.counters import open_counters
 from serving.stores.meter import Meter, Used
 
+COUNTERS_VARIABLE = "SEQ2SERVE_COUNTERS"  # an address may hold a password: no file should
 ADVICE = "ask whoever runs this server for a key"
 
 
@@ -51,8 +53,9 @@ class Access:
         folder = Path(settings.data_dir) if settings.data_dir else None
         looks = folder is not None and self._mode != "off"
         self._keys = ApiKeys(folder) if folder and looks else None
-        counts = folder is not None or settings.keys.counters is not None
-        self._meter = Meter(open_counters(folder, settings.keys.counters)) if counts else None
+        counters = settings.keys.counters or os.environ.get(COUNTERS_VARIABLE) or None
+        counts = folder is not None or counters is not None
+        self._meter = Meter(open_counters(folder, counters)) if counts else None
         self._has_keys = False
 
     @property

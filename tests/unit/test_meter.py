@@ -10,8 +10,10 @@ from limits.storage import MemoryStorage
 
 from mt.errors import ConfigError, InputError, QuotaError, RateLimitError, UnavailableError
 from serving.settings import Allowance
+from serving.stores.access import COUNTERS_VARIABLE, Access
 from serving.stores.counters import RETRY_S, Failover, SqliteStorage, open_counters
 from serving.stores.meter import Meter, wait_s
+from tests.app_client import settings_with
 
 MINUTE = Allowance(requests_per_minute=3)
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 0, tzinfo=UTC).timestamp()  # a minute before December
@@ -202,3 +204,16 @@ def test_an_address_that_cannot_be_used_is_not_repeated(address: str) -> None:
     with pytest.raises(ConfigError, match=r"keys\.counters cannot be used") as refused:
         open_counters(None, address)
     assert "password" not in str(refused.value)
+
+
+def test_the_environment_may_name_the_counters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(COUNTERS_VARIABLE, "nonsense://:secret@host")
+    with pytest.raises(ConfigError, match=r"keys\.counters cannot be used") as caught:
+        Access(settings_with())
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv(COUNTERS_VARIABLE, "")
+    access = Access(settings_with())
+    assert access.is_open
+    access.close()
