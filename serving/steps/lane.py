@@ -56,7 +56,6 @@ class Lane:
         """Add sentences, row i of each tensor belonging to slots[i]."""
         places = self._places.admit(slots)
         self._memory.admit(places, encoded)
-        self._caches.admit(places)
         for i, slot in enumerate(slots):
             self._starts[slot] = {n: encoded[n][i : i + 1] for n in self._states.start_names}
 
@@ -98,12 +97,11 @@ class Lane:
         )
 
     def retire(self, slots: Sequence[Slot]) -> None:
-        """Free sentences, as far as they are in this lane."""
+        """Free sentences of this lane."""
         places = self._places.retire(slots)
         self._memory.retire(places)
-        self._caches.retire(places)
         for slot in slots:
-            self._starts.pop(slot, None)
+            del self._starts[slot]
 
     def _pack(self) -> None:
         """Where many sentences have left and few have come, let the others move together."""
