@@ -57,6 +57,7 @@ class RunningBatch:
         self._max_target_tokens = max_target_tokens
         self._history = History()
         self._set_running(NOBODY, LiveRows.beginning(0, []))
+        self._lineup = Lineup(self._rows.sentence, NOBODY)
 
     @property
     def rows(self) -> int:
@@ -126,6 +127,8 @@ class RunningBatch:
         """
         if not self.rows:
             return []
+        if self._rows.sentence is not self._lineup.sentence:  # someone came, left, got or lost one
+            self._lineup = Lineup(self._rows.sentence, self._roster)
         constraints = self._constraints()
         output, ids, log_probs = self._ask(constraints)
         ids, log_probs = constraints.apply(ids, log_probs)
@@ -148,7 +151,6 @@ class RunningBatch:
     def _set_running(self, roster: Roster, rows: LiveRows) -> None:
         """These run from now on."""
         self._roster, self._rows = roster, rows
-        self._lineup = Lineup(rows.sentence, roster)
 
     def _lengths(self) -> Ids:
         """How many tokens each row has (rows,)."""
@@ -275,8 +277,6 @@ class RunningBatch:
             best_score = chosen.totals / records["longest_norm"][chosen.sentence]
             ended = ended | (best_score <= records["to_beat"][chosen.sentence])
         self._rows = rows.only(~ended) if ended.any() else rows
-        if self._rows.sentence is not self._lineup.sentence:
-            self._lineup = Lineup(self._rows.sentence, self._roster)
 
     def _finish(self) -> list[Finished]:
         """Answer and retire the sentences that no row is left of."""

@@ -17,7 +17,7 @@ from mt.tokenizer import PAD_ID
 from serving.steps.decoder_caches import Axes, DecoderCaches
 from serving.steps.decoder_states import DecoderStates
 from serving.steps.lane import NOBODY, Lane, memory_axes
-from serving.steps.onnx_graph import OnnxGraph
+from serving.steps.onnx_graph import Array, OnnxGraph
 
 
 def open_stepper(
@@ -88,8 +88,7 @@ class OnnxStepper:
         self._lane_of.update(zip(slots, lanes, strict=True))
         for number, lane in enumerate(self._lanes):
             if here := [i for i, chosen in enumerate(lanes) if chosen == number]:
-                own = {name: tensor[here] for name, tensor in encoded.items()}
-                lane.admit([slots[i] for i in here], own)
+                lane.admit([slots[i] for i in here], _rows_of(encoded, here))
         return slots
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
@@ -135,10 +134,9 @@ class OnnxStepper:
 
     def retire(self, slots: Sequence[Slot]) -> None:
         """Free sentences whose rows will not be stepped again; their neighbours run on."""
-        for lane in self._lanes:
-            lane.retire(slots)
-        for slot in slots:
-            self._lane_of.pop(slot, None)
+        of_lanes = [(self._lane_of.pop(slot), slot) for slot in slots if slot in self._lane_of]
+        for number in {number for number, _ in of_lanes}:
+            self._lanes[number].retire([slot for own, slot in of_lanes if own == number])
 
     def _pad(self, src_ids: Sequence[Sequence[int]]) -> Ids:
         """Source ids (batch, src_len), padded on the right."""
@@ -150,6 +148,12 @@ class OnnxStepper:
         if padded.min() < 0 or padded.max() >= self._vocab_size:
             raise InputError(f"a source id is not in the vocabulary of {self._vocab_size} pieces")
         return padded
+
+
+def _rows_of(tensors: Mapping[str, Array], rows: Sequence[int]) -> Mapping[str, Array]:
+    """Some rows of each tensor, not copied where they are all."""
+    n_rows = len(next(iter(tensors.values())))
+    return tensors if len(rows) == n_rows else {n: tensor[rows] for n, tensor in tensors.items()}
 
 
 def _together(outputs: Sequence[tuple[Ids, StepOutput]]) -> StepOutput:
