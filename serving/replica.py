@@ -31,7 +31,7 @@ from serving.announcement import address, announcement
 from serving.app import create_app
 from serving.embedded import bind
 from serving.models import Models, check
-from serving.settings import ServeSettings, load
+from serving.settings import EngineSettings, ServeSettings, load
 from serving.shared_board import SharedBoard
 from serving.stores.access import Access
 from serving.tracing import open_tracing
@@ -91,7 +91,7 @@ def application(settings: ServeSettings) -> serve.Application:
         name="Replica",
         num_replicas=settings.replicas,
         max_ongoing_requests=settings.max_ongoing_requests,  # Ray's default, 5, starves batching
-        ray_actor_options={"num_cpus": _cpus(settings)},
+        ray_actor_options={"num_cpus": _cpus(settings), "num_gpus": _gpus(settings)},
         health_check_period_s=5,
         health_check_timeout_s=10,
         graceful_shutdown_timeout_s=settings.drain_timeout_s,
@@ -158,6 +158,7 @@ def _start_ray(settings: ServeSettings, folder: str) -> None:
             ray.init(
                 address="local",
                 num_cpus=settings.replicas * _cpus(settings),
+                num_gpus=settings.replicas * _gpus(settings),
                 object_store_memory=OBJECT_STORE_BYTES,
                 include_dashboard=False,
                 namespace=APP,
@@ -191,4 +192,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _cpus(settings: ServeSettings) -> int:
     """Cores of one replica: its engines share those of the widest."""
-    return max(settings.engine_for(bundle).threads for bundle in settings.bundles)
+    return max(one.workers * one.threads for one in _engines(settings))
+
+
+def _gpus(settings: ServeSettings) -> int:
+    """One for all engines that want one; Ray shows a process only what it asked for."""
+    return int(any(one.device == "cuda" for one in _engines(settings)))
+
+
+def _engines(settings: ServeSettings) -> list[EngineSettings]:
+    return [settings.engine_for(bundle) for bundle in settings.bundles]

@@ -42,12 +42,17 @@ def test_build_reads_the_named_settings(
     with pytest.raises(ConfigError, match="name a settings file"):
         replica.build(replica.Arguments())
     file = tmp_path / "settings.yaml"
-    file.write_text("bundles: [{path: a}, {path: b, engine: {threads: 2}}]\nreplicas: 3\n")
+    file.write_text(
+        "bundles: [{path: a}, {path: b, engine: {threads: 2, workers: 3}}]\nreplicas: 3\n"
+    )
     monkeypatch.setenv(replica.SETTINGS_VARIABLE, str(file))
     (deployment,) = [replica.build(replica.Arguments())._bound_deployment]
     assert deployment.num_replicas == 3
     assert deployment.max_ongoing_requests > 256
-    assert deployment.ray_actor_options["num_cpus"] == 2
+    assert deployment.ray_actor_options == {"num_cpus": 6, "num_gpus": 0}
+    file.write_text("bundles: [{path: a}, {path: b, engine: {device: cuda}}]\n")
+    (deployment,) = [replica.build(replica.Arguments())._bound_deployment]
+    assert deployment.ray_actor_options == {"num_cpus": 1, "num_gpus": 1}
 
 
 def test_what_is_wrong_is_said_before_ray_starts(
