@@ -6,6 +6,8 @@ of 0.55-0.69 of the embedded throughput through HAProxy), would need a retry loo
 another process for each model. So every replica offers every model, and `replicas` counts them all.
 """
 
+import hashlib
+import json
 import logging
 import os
 import secrets
@@ -22,7 +24,7 @@ import ray
 from fastapi import FastAPI
 from ray import serve
 from ray.serve.config import HTTPOptions, ProxyLocation
-from ray.serve.schema import LoggingConfig
+from ray.serve.schema import ApplicationStatus, LoggingConfig
 
 from mt import log
 from mt.config import Strict
@@ -31,6 +33,7 @@ from serving.announcement import address, announcement
 from serving.app import create_app
 from serving.embedded import bind
 from serving.models import Models, check
+from serving.service import Service
 from serving.settings import EngineSettings, ServeSettings, load
 from serving.shared_board import SharedBoard
 from serving.stores.access import Access
@@ -41,6 +44,11 @@ SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"
 BEHIND_HAPROXY = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"  # Ray's own proxy echoes ids
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # we log each request ourselves
 RAY_ATTEMPTS = 3
+PROXY_HEALTH = {  # three failures in a row replace a proxy; Ray asks it every ten seconds
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
+}
+RUNNING, UNHEALTHY = ApplicationStatus.RUNNING, ApplicationStatus.UNHEALTHY
 OBJECT_STORE_BYTES = 100 * 1024 * 1024  # requests do not go through it
 
 
@@ -52,7 +60,18 @@ class Replica:
         self._models = Models.open(self._settings)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(lambda: self._models, self._settings, BEHIND_HAPROXY, SharedBoard())
+        app = create_app(lambda: self._models, self._settings, BEHIND_HAPROXY, SharedBoard())
+        self._service: Service = app.state.service
+        return app
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Ray hands `user_config` to every replica: `draining: true` refuses what is new with 503.
+
+        Returns when what was accepted before is answered, or `drain_timeout_s` is over.
+        """
+        if user_config.get("draining"):
+            self._service.drain()
+            await self._service.wait_until_idle(self._settings.drain_timeout_s)
 
     def check_health(self) -> None:
         """Ask the engines' heartbeats; Ray replaces a replica that fails this.
@@ -85,8 +104,12 @@ def build(arguments: Arguments) -> serve.Application:
     return application(load(Path(file)))
 
 
-def application(settings: ServeSettings) -> serve.Application:
-    """The one deployment of these settings."""
+def application(settings: ServeSettings, draining: bool = False) -> serve.Application:
+    """The one deployment of these settings; draining: as `Replica.reconfigure` says, all at once.
+
+    Its version comes of the settings, so that Ray tells running replicas to drain and replaces none.
+    """
+    values = settings.model_dump(mode="json")
     deployment = serve.deployment(
         name="Replica",
         num_replicas=settings.replicas,
@@ -96,8 +119,11 @@ def application(settings: ServeSettings) -> serve.Application:
         health_check_timeout_s=10,
         graceful_shutdown_timeout_s=settings.drain_timeout_s,
         logging_config=QUIET,
+        user_config={"draining": draining},
+        rolling_update_percentage=1.0 if draining else 0.2,  # 0.2 is Ray's default
     )(serve.ingress()(Replica))
-    return deployment.bind(settings.model_dump(mode="json"))
+    version = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return deployment.options(version=version, _internal=True).bind(values)
 
 
 def run(settings: ServeSettings) -> int:
@@ -127,7 +153,7 @@ def run(settings: ServeSettings) -> int:
             f"Ray Serve did not start ({type(error).__name__}); its logs are in {folder}"
         ) from error
     finally:
-        _stop()
+        _stop(settings)
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 
@@ -139,6 +165,8 @@ def _start(settings: ServeSettings, folder: str) -> None:
         RAY_USAGE_STATS_ENABLED="0",
         SERVE_SOCKET_REUSE_PORT_ENABLED="0",  # else a second server could share the port unnoticed
     )
+    for name, seconds in PROXY_HEALTH.items():
+        os.environ.setdefault(name, seconds)
     for name in ("ray", "ray.serve"):
         logging.getLogger(name).setLevel(logging.ERROR)
     _start_ray(settings, folder)
@@ -172,11 +200,20 @@ def _start_ray(settings: ServeSettings, folder: str) -> None:
             log.event("ray_start_failed", attempts_left=attempts_left)
 
 
-def _stop() -> None:
-    """Let requests under way finish, then stop Serve and Ray. A second signal ends it at once."""
+def _stop(settings: ServeSettings) -> None:
+    """Let requests under way finish, then stop Serve and Ray. A second signal ends it at once.
+
+    By themselves neither `serve.delete` nor `serve.shutdown` would do: while the one waits, Ray's
+    proxy answers 404 as if there had never been a translator, and the other cuts requests off.
+    """
     _on_signals(signal.SIG_DFL)
     if ray.is_initialized():
-        serve.delete(APP)  # waits for them; `serve.shutdown` alone would cut them off
+        try:
+            running = serve.status().applications.get(APP)
+            if running is not None and running.status in (RUNNING, UNHEALTHY):
+                serve.run(application(settings, draining=True), name=APP)
+        except Exception as error:
+            log.event("drain_failed", error=type(error).__name__)
         serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
 

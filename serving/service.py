@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Service:
         self.metrics = Metrics(lambda: self._models, lambda: self.ready)
         self.tracing = open_tracing(settings.trace)
         self._poster = poster
-        self.in_flight = 0  # HTTP requests, probes included
+        self.in_flight = 0  # HTTP requests that came before draining, probes included
         self.draining = False
         self.documents = DocumentStore(settings.documents.folder, settings.documents.keep_s)
         self.files = 0  # waiting to be translated, or under way
@@ -69,6 +69,13 @@ class Service:
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""
         self.draining = True
+
+    async def wait_until_idle(self, timeout_s: float) -> None:
+        """Return when all of `in_flight` are answered, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.in_flight:
+                    await asyncio.sleep(0.05)
 
     async def abandon(self) -> None:
         """Close the models now; what is being translated is answered with 503."""

@@ -83,7 +83,8 @@ class Observe:
                 self._record(scope, facts, span)
 
     async def _answer(self, facts: Facts, scope: Scope, receive: Receive, send: Send) -> None:
-        self._service.in_flight += 1
+        counted = not self._service.draining  # who comes later is refused, and must not delay the end
+        self._service.in_flight += counted
         send = self._noting(facts, send)
         try:
             await self._app(scope, receive, send)
@@ -93,7 +94,7 @@ class Observe:
                 answer = http_errors.from_bug(facts.request_id, facts.write_error)
                 await answer(scope, receive, send)
         finally:
-            self._service.in_flight -= 1
+            self._service.in_flight -= counted
 
     def _noting(self, facts: Facts, send: Send) -> Send:
         async def send_noted(message: Message) -> None:

@@ -16,8 +16,12 @@ from typing import Any
 
 import aiohttp
 
+from serving.client import AsyncClient, ClientError, ProblemError
+from serving.client.exchange import Retries
+
 PROBLEM_JSON = "application/problem+json"
 TIMEOUT_S = 120.0
+AROUND_S = 2.0
 WORDS = ("Jane", "visite", "l'Afrique", "en", "septembre.", "Il", "ne", "mange", "pas.", "dort")
 
 
@@ -129,6 +133,14 @@ class Crowd:
         self.tally.asked.append(asked)
         return asked
 
+    async def until(self, over: asyncio.Event, number: int) -> None:
+        """One client, who asks until then."""
+        for text in texts(number):
+            if over.is_set():
+                return
+            if (await self.ask(text)).status != 200:
+                await asyncio.sleep(0.05)  # a server that is gone refuses thousands a second
+
     async def closed(self, clients: int, seconds: float) -> Tally:
         """So many clients, each of whom sends its next text when it has the answer to the last."""
         until = time.perf_counter() + seconds
@@ -152,6 +164,30 @@ class Crowd:
             due += draw.expovariate(rate)
         await asyncio.gather(*asked)
         return self.tally
+
+
+class RetryingCrowd(Crowd):
+    """The same with our own client, which asks again where that is right."""
+
+    def __init__(self, url: str, client: AsyncClient, **options: Any) -> None:
+        """`options` as of `AsyncClient.translate`."""
+        self.tally = Tally()
+        self._client, self._options = client, {"beam_size": 1} | options
+
+    async def ask(self, text: str) -> Asked:
+        """One request, and what came of it in the end."""
+        began = time.perf_counter()
+        try:
+            answer = await self._client.translate(text, source="fr", target="en", **self._options)
+        except ClientError as error:
+            status = error.status if isinstance(error, ProblemError) else 0
+            asked = Asked(began, time.perf_counter() - began, status, by=str(error))
+        else:
+            seconds = time.perf_counter() - began
+            right = [one.text for one in answer.translations] == [text]
+            asked = Asked(began, seconds, 200, right=right, by=answer.model)
+        self.tally.asked.append(asked)
+        return asked
 
 
 def _judged(
@@ -181,5 +217,30 @@ def run(url: str, work: Callable[[Crowd], Awaitable[Tally]], **options: Any) -> 
     async def main() -> Tally:
         async with crowd(url, **options) as clients:
             return await work(clients)
+
+    return asyncio.run(main())
+
+
+def during(url: str, fault: Callable[[], object], clients: int, retrying: bool) -> Tally:
+    """What comes of so many clients, which ask from a little before a fault to a little after."""
+
+    async def work(asking: Crowd) -> Tally:
+        over = asyncio.Event()
+        tasks = [asyncio.create_task(asking.until(over, number)) for number in range(clients)]
+        await asyncio.sleep(AROUND_S)
+        try:
+            await asyncio.to_thread(fault)
+            await asyncio.sleep(AROUND_S)
+        finally:
+            over.set()
+        await asyncio.gather(*tasks)
+        return asking.tally
+
+    async def main() -> Tally:
+        if not retrying:
+            async with crowd(url) as clients_of_others:
+                return await work(clients_of_others)
+        async with AsyncClient(url, retries=Retries(timeout_s=TIMEOUT_S, attempts=12)) as ours:
+            return await work(RetryingCrowd(url, ours))
 
     return asyncio.run(main())
