@@ -197,6 +197,14 @@ def _processor_s(process: psutil.Process) -> float:
     return total
 
 
+def _replica_mib(process: psutil.Process) -> float:
+    """Memory of the process that holds the model: its own, and its part of what it shares (PSS)."""
+    everyone = [process, *process.children(recursive=True)]
+    replicas = [one for one in everyone if "ServeReplica" in " ".join(one.cmdline())]
+    sizes = [float(one.memory_full_info().pss) for one in replicas or [process]]
+    return max(sizes) / 2**20
+
+
 def _row(host: Host, load: str, loads: Sequence[tuple[Outcome, float]]) -> dict[str, Any]:
     per_s = median(outcome.per_second for outcome, _ in loads)
     words = sum(len(" ".join(found).split()) for o, _ in loads for found in o.answers.values())
@@ -210,6 +218,7 @@ def _row(host: Host, load: str, loads: Sequence[tuple[Outcome, float]]) -> dict[
         "sentences_per_s": round(per_s, 1),
         "p50_ms": round(1000 * median(outcome.percentile(50) for outcome, _ in loads), 1),
         "p99_ms": round(1000 * median(outcome.percentile(99) for outcome, _ in loads), 1),
+        "replica_pss_mib": round(_replica_mib(host.process), 1),
         "failures": sum(len(outcome.failures) for outcome, _ in loads),
         "different_answers": sum(
             len(found) > 1 for outcome, _ in loads for found in outcome.answers.values()
