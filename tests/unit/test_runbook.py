@@ -1,0 +1,69 @@
+"""What the runbook says to type does what it says."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from mt.cli import cli
+from serving.stores.api_keys import ApiKeys
+from tests.unit.test_images import DEPLOY
+
+TEXT = (DEPLOY / "README.md").read_text()
+
+
+def test_a_backup_of_a_running_server_can_be_restored(tmp_path: Path) -> None:
+    (script,) = re.findall(r"<<'END'\n(.*?)\nEND\n", TEXT, re.S)
+    data, backup = tmp_path / "data", tmp_path / "backups" / "today"
+    keys = ApiKeys(data)
+    key = keys.create("Mastodon")
+    subprocess.run([sys.executable, "-c", script, str(data), str(backup)], check=True)
+    keys.revoke("Mastodon")  # after the backup
+    keys.close()
+    assert backup.stat().st_mode & 0o077 == 0
+    with sqlite3.connect(backup / "keys.sqlite") as file:
+        assert key.encode() not in "\n".join(file.iterdump()).encode()
+    restored = ApiKeys(backup)
+    assert restored.authenticate(key).name == "Mastodon"
+    restored.close()
+
+
+def commands() -> list[list[str]]:
+    """Every command of ours in the runbook, its words."""
+    found = re.findall(r"(?:^|`|[ /])seq2serve (?=[a-z])([^`\n|]*)", TEXT)
+    lines = [re.sub(r"\s+#.*|,.*|\s&&.*", "", line).split() for line in found]
+    return [words for words in lines if words and words[0] in cli.list_commands(click.Context(cli))]
+
+
+def test_there_are_commands_to_check() -> None:
+    assert {words[0] for words in commands()} >= {"serve", "keys", "top", "autotune", "compare"}
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_and_option_exists(words: list[str]) -> None:
+    group: click.Command = cli
+    options: set[str] = set()
+    for word in words:
+        if isinstance(group, click.Group) and not word.startswith("-"):
+            found = group.get_command(click.Context(group), word)
+            if found is not None:
+                group = found
+                continue
+        if word.startswith("--"):
+            options = {name for one in group.params for name in one.opts}
+            assert word.partition("=")[0] in options, f"{word} is no option of {group.name}"
+
+
+def test_every_link_and_file_of_the_runbook_is_there() -> None:
+    anchors = {
+        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", TEXT, re.M)
+    }
+    for target in re.findall(r"\]\(#([\w-]+)\)", TEXT):
+        assert target in anchors
+    for path in re.findall(r"`deploy/([\w./-]+)`", TEXT):
+        assert (DEPLOY / path).exists(), path
