@@ -44,7 +44,10 @@ SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"
 BEHIND_HAPROXY = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"  # Ray's own proxy echoes ids
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # we log each request ourselves
 RAY_ATTEMPTS = 3
-PROXY_HEALTH = {  # three failures in a row replace a proxy; Ray asks it every ten seconds
+# Ray asks its proxy every ten seconds and replaces it after three failures. The new one can have
+# the port only because Ray's sockets may share one (SO_REUSEPORT): else what is left of broken
+# connections keeps it for a minute. That nobody else listens there is seen by `bind` before.
+PROXY_HEALTH = {
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
 }
@@ -105,9 +108,9 @@ def build(arguments: Arguments) -> serve.Application:
 
 
 def application(settings: ServeSettings, draining: bool = False) -> serve.Application:
-    """The one deployment of these settings; draining: as `Replica.reconfigure` says, all at once.
+    """The one deployment of these settings; draining: as `Replica.reconfigure`, all at once.
 
-    Its version comes of the settings, so that Ray tells running replicas to drain and replaces none.
+    Its version comes of the settings, so that Ray tells running replicas to drain and keeps them.
     """
     values = settings.model_dump(mode="json")
     deployment = serve.deployment(
@@ -163,7 +166,6 @@ def _start(settings: ServeSettings, folder: str) -> None:
     os.environ.update(
         RAY_AUTH_TOKEN=secrets.token_hex(32),  # Ray would write one into the home folder
         RAY_USAGE_STATS_ENABLED="0",
-        SERVE_SOCKET_REUSE_PORT_ENABLED="0",  # else a second server could share the port unnoticed
     )
     for name, seconds in PROXY_HEALTH.items():
         os.environ.setdefault(name, seconds)

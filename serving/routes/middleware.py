@@ -83,7 +83,7 @@ class Observe:
                 self._record(scope, facts, span)
 
     async def _answer(self, facts: Facts, scope: Scope, receive: Receive, send: Send) -> None:
-        counted = not self._service.draining  # who comes later is refused, and must not delay the end
+        counted = not self._service.draining  # later ones are refused and must not delay the end
         self._service.in_flight += counted
         send = self._noting(facts, send)
         try:

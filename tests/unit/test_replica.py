@@ -86,7 +86,7 @@ def test_a_ray_that_does_not_start_is_one_line(
     monkeypatch.setattr(replica.ray, "init", fail)
     monkeypatch.setattr(replica.tempfile, "mkdtemp", lambda prefix: str(tmp_path / prefix))
     monkeypatch.setattr(replica.signal, "signal", lambda *_: None)
-    for name in ("RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "SERVE_SOCKET_REUSE_PORT_ENABLED"):
+    for name in ("RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", *replica.PROXY_HEALTH):
         monkeypatch.setenv(name, "")  # so that what `run` sets is taken back
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
