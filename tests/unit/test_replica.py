@@ -35,6 +35,31 @@ def test_a_replica_serves_the_application_and_its_health(
         one.check_health()  # the application has closed its engines
 
 
+def test_a_replica_drains_when_it_is_told_to(replica: ModuleType, settings: ServeSettings) -> None:
+    one = replica.Replica(settings.model_dump(mode="json"))
+    with AppClient(one.__serve_build_asgi_app__()) as client:
+        client.runner.run(one.reconfigure({"draining": False}))
+        assert client.translate().status_code == 200
+        client.runner.run(one.reconfigure({"draining": True}))
+        refused = client.translate()
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"].isdecimal()
+        assert client.get("/readyz").status_code == 503
+
+
+def test_draining_replaces_no_replica(replica: ModuleType, settings: ServeSettings) -> None:
+    serving, draining, other = (
+        application._bound_deployment
+        for application in (
+            replica.application(settings),
+            replica.application(settings, draining=True),
+            replica.application(settings.model_copy(update={"cache_mib": 1})),
+        )
+    )
+    assert serving.version == draining.version != other.version
+    assert (serving.user_config, draining.user_config) == ({"draining": False}, {"draining": True})
+
+
 def test_build_reads_the_named_settings(
     replica: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
