@@ -41,7 +41,6 @@ from serving.tracing import open_tracing
 
 APP = "seq2serve"
 SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"
-BEHIND_HAPROXY = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"  # Ray's own proxy echoes ids
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # we log each request ourselves
 RAY_ATTEMPTS = 3
 # Ray asks its proxy every ten seconds and replaces it after three failures. The new one can have
@@ -63,7 +62,12 @@ class Replica:
         self._models = Models.open(self._settings)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        app = create_app(lambda: self._models, self._settings, BEHIND_HAPROXY, SharedBoard())
+        app = create_app(
+            lambda: self._models,
+            self._settings,
+            echo_request_id=False,  # Ray does, with and without HAProxy
+            poster=SharedBoard(),
+        )
         self._service: Service = app.state.service
         return app
 
