@@ -39,6 +39,8 @@ def _statuses(window: Window) -> Text:
     text = Text()
     for status in window.now.seen("mt_requests_total", "status"):
         count = _requests(window, status=status)
+        if not count:
+            continue
         style = "red" if status >= "499" else "yellow" if status >= "400" else "green"
         text.append(f"{status}: {count:,.0f} ({ratio(count, whole):.1%})  ", style)
     return text
