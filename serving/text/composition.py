@@ -153,6 +153,6 @@ def _hypothesis(
 def _wrongs(part: Part, doubts: Sequence[Doubt], text: str) -> Iterator[str]:
     """What is still wrong after the second try."""
     yield from (MEANING[doubt] for doubt in doubts if doubt in MEANING)
-    spans = [slot.protected for slot in part.reading.slots]
+    spans = [slot.protected for slot in part.reading.slots if not slot.term_words]
     for span in locate(spans, part.segment.sentence, text).lost:
         yield f"has lost a {span.kind} that must be kept"

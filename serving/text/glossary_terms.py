@@ -35,13 +35,14 @@ class Terms:
 
     found: all of its terms; ids: those of the terms that the search can look after; bias: see
     `mt.search_options.SearchOptions.term_bias`; spaced: whether the language of the translation
-    has spaces between words.
+    has spaces between words; are_put_in: whether slots hold them, and not the search.
     """
 
     found: tuple[FoundTerm, ...] = ()
     ids: tuple[tuple[int, ...], ...] = ()
     bias: float | None = None
     spaced: bool = True
+    are_put_in: bool = False
 
 
 NO_TERMS = Terms()

@@ -8,16 +8,17 @@ from mt.beam_search import Hypothesis, SearchOptions
 from mt.tokenizer import Tokenizer
 from serving.text.glossary_terms import lacking
 from serving.text.protected_spans import locate
+from serving.text.term_slots import are_misplaced, put_in
 from serving.text.text_plan import Part, Planner
 
-Doubt = Literal["lost", "repeats", "short", "endless", "lacks"]
+Doubt = Literal["lost", "repeats", "short", "endless", "lacks", "misplaced"]
 MEANING: dict[Doubt, str] = {
     "repeats": "repeats itself",
     "short": "is far shorter than its source, something may be missing",
     "endless": "was cut off at the longest length allowed",
     "lacks": "lacks a term of the glossary",
 }
-"""What a caller is told; what was lost is put back, so it is no news."""
+"""What a caller is told; what was lost or misplaced is put in its place, so it is no news."""
 
 _LONGEST_PERIOD = 8
 _TERM_BEAM = 5
@@ -60,9 +61,8 @@ def judge(
         "repeats": lambda: _longest_run(best.ids) > max(2, _longest_run(source)),
         "short": lambda: len(best.ids) < _least(len(source)),
         "endless": lambda: not best.finished and options.max_length is None,
-        "lacks": lambda: (
-            bool(part.terms.found) and lacking(tokenizer.decode(best.ids), part.terms) > 0
-        ),
+        "lacks": lambda: _has_terms(part) and lacking(tokenizer.decode(best.ids), part.terms) > 0,
+        "misplaced": lambda: _has_terms(part) and are_misplaced(part, best, tokenizer),
     }
     return Decoded(part, hypotheses, tuple(doubt for doubt, seen in signs.items() if seen()))
 
@@ -70,22 +70,23 @@ def judge(
 def second_try(decoded: Decoded, options: SearchOptions, planner: Planner) -> Try | None:
     """The one more try of a doubtful translation; None where there is nothing else to try.
 
-    What was lost is not read again: a stand-in is. No n-gram may come twice in place of a loop,
+    What was lost is not read again: a stand-in is. Required terms that are not where they belong
+    are put in afterwards. No n-gram may come twice in place of a loop,
     and no end before half the length of a source that was cut short.
     """
     doubts = set(decoded.doubts)
     part = planner.without_spans(decoded.part) if "lost" in doubts else None
+    if {"lacks", "misplaced"} & doubts and decoded.part.terms.bias is None:
+        part = put_in(part or decoded.part)
     if part is None and not doubts - {"lost", "lacks"}:
         return None
-    changes: dict[str, object] = {
-        "attention": options.attention or bool(decoded.part.reading.slots)
-    }
+    part = part or decoded.part
+    changes: dict[str, object] = {"attention": options.attention or _needs_attention(part)}
     if {"repeats", "endless"} & doubts:
         changes["no_repeat_ngram"] = min(options.no_repeat_ngram or 3, 3)
     if "short" in doubts:
         half = max(1, len(decoded.part.src_ids or []) // 2)
         changes["min_length"] = max(options.min_length, min(half, options.max_length or half))
-    part = part or decoded.part
     return Try(part, _with_terms(options.model_copy(update=changes), part))
 
 
@@ -107,7 +108,14 @@ def _with_terms(options: SearchOptions, part: Part) -> SearchOptions:
 
 
 def _needs_attention(part: Part) -> bool:
-    return part.aligned or bool(part.reading.slots)
+    """Whether tags, spans or required terms have places that attention tells."""
+    required = bool(part.terms.ids) and part.terms.bias is None
+    return part.aligned or bool(part.reading.slots) or required
+
+
+def _has_terms(part: Part) -> bool:
+    """Whether its translation itself must hold terms, before any is put in."""
+    return bool(part.terms.found) and not part.terms.are_put_in
 
 
 def _least(source_tokens: int) -> float:

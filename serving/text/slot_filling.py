@@ -97,13 +97,16 @@ def _inside(slot: Slot, words: WordAttention) -> npt.NDArray[np.bool_]:
 
 
 def _run(at: int, claimed: set[int], slot: Slot) -> list[int]:
-    """The claimed words around a claimed one; of a noun's only the last, which follows articles."""
+    """The claimed words around a claimed one; of a noun's only the last, which follows articles.
+
+    A term of several words has come to several.
+    """
     run = [at]
     while run[-1] + 1 in claimed:
         run.append(run[-1] + 1)
     while run[0] - 1 in claimed:
         run.insert(0, run[0] - 1)
-    return run[-1:] if slot.replaced else run
+    return run[-1:] if slot.replaced and slot.term_words <= 1 else run
 
 
 def _gap(slot: Slot, words: WordAttention, target: str, fixed: Sequence[Span]) -> Span:

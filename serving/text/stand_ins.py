@@ -55,6 +55,8 @@ class Slot:
     apart: tuple[bool, bool]
     replaced: bool
     """Whether something stands in for it; else the model reads the text itself."""
+    term_words: int = 0
+    """Of a glossary's term its words, which the model reads as they are; else 0."""
 
     @property
     def original(self) -> Span:

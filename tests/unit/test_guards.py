@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mt.beam_search import Hypothesis, SearchOptions
@@ -126,18 +127,46 @@ def test_terms_go_with_their_sentence_into_the_search() -> None:
     assert other.options == SEARCH
 
 
-def test_a_lacking_term_is_told_and_not_searched_for_again() -> None:
-    part = with_terms("the dog", ("dog", "Hund"))
+@pytest.mark.parametrize("bias", [None, 2.0])
+def test_a_required_term_that_is_lacking_is_put_in_and_a_preferred_one_told(
+    bias: float | None,
+) -> None:
+    part = with_terms("the dog", ("dog", "Hund"), bias=bias)
     [one] = first_tries([part], SEARCH)
-    for said, doubts in (("der Hund", ()), ("der Park", ("lacks",))):
-        found = [hypothesis(BUNDLE.tokenizer.encode(said))]
-        tried = judge(part, found, one.options, BUNDLE.tokenizer)
-        assert tried.doubts == doubts
-        assert second_try(tried, SEARCH, PLANNER) is None
+    there = [hypothesis(BUNDLE.tokenizer.encode("der Hund"))]
+    assert judge(part, there, one.options, BUNDLE.tokenizer).doubts == ()
+    absent = [hypothesis(BUNDLE.tokenizer.encode("der Park"))]
+    tried = judge(part, absent, one.options, BUNDLE.tokenizer)
+    assert tried.doubts == ("lacks",)
+    second = second_try(tried, SEARCH, PLANNER)
+    if bias is not None:
+        assert second is None
+        return
+    assert second is not None
+    assert second.options == SEARCH.model_copy(update={"attention": True})
+    [slot] = second.part.reading.slots
+    assert (slot.verbatim, slot.span, second.part.reading.text) == ("Hund", (4, 7), "the dog")
+    assert judge(second.part, absent, second.options, BUNDLE.tokenizer).doubts == ()
+
+
+def test_a_required_term_beside_its_place_is_put_in() -> None:
+    """Three target words, of which the term's looked at "the", or at "dog"."""
+    part = with_terms("the dog sleeps", ("dog", "Hund"))
+    source_pieces = len(part.src_ids or [])
+    pieces = BUNDLE.tokenizer.encode_with_spans("the dog sleeps")[1]
+    ids = BUNDLE.tokenizer.encode("Hund schläft")
+    for looked_at, doubts in (("the", ("misplaced",)), ("dog", ())):
+        start = "the dog sleeps".index(looked_at)
+        attention = np.full((len(ids) + 1, source_pieces), 0.001, np.float32)
+        for at, (piece_start, piece_end) in enumerate(pieces):
+            attention[:2, at] += piece_start < start + 3 and start < piece_end
+            attention[2:, at] += piece_start >= 7
+        found = Hypothesis(ids, -1.0, -1.0, [-0.1] * (len(ids) + 1), True, attention)
+        assert judge(part, [found], SEARCH, BUNDLE.tokenizer).doubts == doubts
 
 
 def test_a_second_try_looks_after_the_terms_too() -> None:
-    part = with_terms("the {a} dog", ("dog", "Hund"))
+    part = with_terms("the {a} dog", ("dog", "Hund"), bias=2.0)
     looping = [hypothesis([9] * 9)]
     second = second_try(judge(part, looping, SEARCH, BUNDLE.tokenizer), SEARCH, PLANNER)
     assert second is not None

@@ -7,6 +7,12 @@ from serving.text.alignment import WordAttention, word_attention
 from serving.text.protected_spans import find, locate
 from serving.text.slot_filling import fill
 from serving.text.stand_ins import Reading, read
+from serving.text.term_slots import put_in
+from serving.text.text_options import TextOptions
+from serving.text.text_plan import Planner
+from tests.fake_bundle import fake_bundle
+
+BUNDLE = fake_bundle(byte_fallback=True)
 
 
 def words_of(source: str, target: str, links: list[tuple[int, int]]) -> WordAttention:
@@ -35,6 +41,24 @@ def test_the_word_that_looked_at_the_stand_in_is_replaced() -> None:
 def test_of_an_article_and_a_noun_the_noun_is_replaced() -> None:
     text, _ = filled("see {name}", "sieh einen Mann", [(0, 0), (1, 1), (1, 2)])
     assert text == "sieh einen {name}"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "links", "text"),
+    [
+        ("the dog", "den Hund", [(0, 0), (1, 1)], "den Köter"),
+        ("see dog", "sieh einen Hund", [(0, 0), (1, 1), (1, 2)], "sieh einen Köter"),
+        ("a hot dog", "ein heißer Hund", [(0, 0), (1, 1), (2, 2)], "ein Köter"),
+    ],
+)
+def test_a_term_takes_the_place_of_what_came_of_its_source(
+    source: str, target: str, links: list[tuple[int, int]], text: str
+) -> None:
+    term = "hot dog" if "hot" in source else "dog"
+    plan = Planner(BUNDLE.tokenizer, BUNDLE.manifest)
+    [part] = plan.plan(source, TextOptions(terminology=((term, "Köter"),))).parts
+    reading = put_in(part).reading
+    assert fill(reading, words_of(source, target, links), target).text == text
 
 
 def test_two_stand_ins_take_two_words() -> None:
