@@ -27,6 +27,7 @@ from serving.routes import (
     page,
     translate_routes,
 )
+from serving.routes.control_headers import RefuseControlHeaders
 from serving.routes.document_routes import DocumentParameters
 from serving.routes.gate import admit
 from serving.routes.key_description import describe_keys
@@ -87,6 +88,7 @@ def create_app(
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
     max_bytes_at = partial(_max_bytes_at, dialects=spoken, settings=settings)
     app.add_middleware(ReadBody, max_bytes_at, settings.limits.body_timeout_s)
+    app.add_middleware(RefuseControlHeaders)
     for dialect in spoken:
         if dialect.open_to_browsers:
             app.add_middleware(OpenToBrowsers, dialect.owns)

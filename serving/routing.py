@@ -15,7 +15,7 @@ from serving.service import Service
 from serving.settings import ServeSettings
 from serving.stores.glossaries import PREFERENCE, GlossaryUse
 from serving.text.detection import Detection
-from serving.text.text_checks import check_texts, has_words, search_options
+from serving.text.text_checks import check_texts, check_work, has_words, search_options
 from serving.text.text_options import PLAIN, TextOptions
 from serving.translator import Translator
 
@@ -86,6 +86,7 @@ async def route(service: Service, models: Models, order: Order, facts: Facts) ->
             replace(one, text_options=await _worded(service, one, use, owner)) for one in groups
         ]
     options = requested_options(order.asked, service.settings)
+    check_work(order.texts, options, service.settings.most_work)
     return Routed(spoken, groups, options, recalled)
 
 

@@ -66,6 +66,12 @@ class Limits(Strict):
     body_timeout_s: float = Field(10.0, gt=0, description="seconds for a whole body to arrive")
     max_beam_size: int = Field(16, ge=1, description="hypotheses kept while searching, or samples")
     max_n_best: int = Field(16, ge=1, description="translations of a text in one answer")
+    max_work: int = Field(
+        400_000,
+        ge=1,
+        description="characters of all texts times hypotheses of the search; what the server's own "
+        "search makes of `max_total_chars` is always allowed",
+    )
     deadline_s: float | None = Field(
         30.0, gt=0, description="seconds until an answer is too late; null: it may take any time"
     )
@@ -215,6 +221,11 @@ class ServeSettings(Strict):
         """The common engine settings, with the keys that this bundle sets itself."""
         own = bundle.engine.model_dump(exclude_unset=True)
         return EngineSettings.model_validate({**self.engine.model_dump(), **own})
+
+    @property
+    def most_work(self) -> int:
+        """Characters times hypotheses that one request may ask for."""
+        return max(self.limits.max_work, self.limits.max_total_chars * self.search.rows)
 
     @property
     def max_ongoing_requests(self) -> int:

@@ -47,6 +47,20 @@ def check_options(options: SearchOptions, limits: Limits) -> None:
         raise InputError(f"samples is {options.samples}, at most {most}")
 
 
+def check_work(texts: Sequence[str], options: SearchOptions, most: int) -> None:
+    """Refuse long texts and a wide search together, each of which would be allowed alone.
+
+    Raises:
+        InputError: says how much they are.
+    """
+    characters = sum(map(len, texts))
+    if (work := characters * options.rows) > most:
+        raise InputError(
+            f"{characters} characters times {options.rows} hypotheses are {work}, at most {most}; "
+            "send fewer, or ask for a smaller beam_size, n_best or samples"
+        )
+
+
 def search_options(values: Mapping[str, Any], limits: Limits) -> SearchOptions:
     """Search options of plain values, such as a request body's.
 

@@ -28,6 +28,7 @@ def client() -> Iterator[AppClient]:
         ({"text": f"{SECRET}\0"}, 422, None),
         ({"text": f"{SECRET}\ud800"}, 422, "/text/0"),
         ({"text": ["a", f"\udfff{SECRET}"]}, 422, "/text/1"),
+        ({"text": [f"{SECRET} " * 600] * 5, "beam_size": 16}, 422, None),
         ({"text": "日本語"}, 422, None),
         ({"text": []}, 422, "/text"),
         ({"text": 5}, 422, "/text"),
@@ -167,6 +168,23 @@ def test_a_slow_body_is_given_up(client: AppClient) -> None:
     response = client.post(content=slow(), headers=JSON)
     problem_of(response, 408)
     assert response.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-request-timeout-seconds",
+        "X-Request-Timeout-Seconds",
+        "x-request-disconnect-disabled",
+        "serve_multiplexed_model_id",
+        "serve-multiplexed-model-id",
+        "x-serve-router-key",
+    ],
+)
+def test_nobody_outside_steers_ray_serve(client: AppClient, name: str) -> None:
+    response = client.post(json=REQUEST, headers={name: "1000000"})
+    assert "headers" in problem_of(response, 400)["detail"]
+    assert client.get("/livez", headers={name: "1"}).status_code == 400
 
 
 def test_unknown_addresses_and_methods(client: AppClient) -> None:

@@ -71,3 +71,10 @@ def test_ray_may_hand_over_all_that_the_engines_hold() -> None:
         BundleSettings(path="b", engine=EngineSettings(max_rows=5)),
     ]
     assert ServeSettings(bundles=bundles, engine=engine).max_ongoing_requests == 16 + 30 + 25
+
+
+def test_the_own_search_is_never_too_much_work() -> None:
+    bundles = [{"path": "a"}]
+    assert ServeSettings.model_validate({"bundles": bundles}).most_work == 400_000
+    wide = {"bundles": bundles, "search": {"beam_size": 10}, "limits": {"max_beam_size": 10}}
+    assert ServeSettings.model_validate(wide).most_work == 10 * 50_000

@@ -8,6 +8,7 @@ from serving.settings import OFFLINE, Limits
 from serving.text.text_checks import (
     check_options,
     check_texts,
+    check_work,
     has_letters,
     has_words,
     search_options,
@@ -59,6 +60,14 @@ def test_a_search_that_is_too_wide_is_refused() -> None:
     check_options(SearchOptions(samples=4), limits)
     with pytest.raises(InputError, match="samples is 5, at most 4"):
         check_options(SearchOptions(samples=5), limits)
+
+
+def test_long_texts_and_a_wide_search_are_refused_together() -> None:
+    check_work(["a" * 60, "b" * 40], SearchOptions(beam_size=4), most=400)
+    with pytest.raises(InputError, match="101 characters times 4 hypotheses are 404, at most 400"):
+        check_work(["a" * 61, "b" * 40], SearchOptions(beam_size=4), most=400)
+    with pytest.raises(InputError, match="times 5 hypotheses"):
+        check_work(["a" * 100], SearchOptions(samples=5, beam_size=1), most=400)
 
 
 @pytest.mark.parametrize(
