@@ -93,7 +93,10 @@ class Service:
     async def exposition(self) -> bytes:
         """The metrics of all replicas, in the Prometheus text format."""
         families = self.metrics.families()
-        return exposition(await self._poster.read(families) if self._poster else families)
+        if self._poster is None:
+            return exposition(families)
+        everything = await self._poster.read(families)
+        return await asyncio.to_thread(exposition, everything)  # of many replicas it is long
 
     async def _post(self) -> None:
         """Show this replica's metrics to the others, again and again."""
