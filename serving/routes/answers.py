@@ -24,6 +24,8 @@ from serving.translation import Piece, Translation, join
 from serving.translator import Translator
 
 _DIGITS = 4  # of a probability
+_DOUBTFUL = 0.1  # confidence: of one word, or of a language that no model knows
+_DOUBT = "its language cannot be told for sure; name the source"
 
 
 def translate_response(answers: Sequence[Answer], request: TranslateRequest) -> TranslateResponse:
@@ -52,6 +54,12 @@ def sentence_body(item: int, number: int, piece: Piece, request: TranslateReques
 def detected_event(item: int, found: Detection) -> DetectedEventBody:
     """The language of one text."""
     return DetectedEventBody(item=item, **_detected(found).model_dump())
+
+
+def language_doubts(spoken: Detection, model: str | None, request: TranslateRequest) -> list[str]:
+    """A warning where a model translates from a language that is no more than a guess."""
+    guessed = request.source == AUTO and spoken.confidence < _DOUBTFUL
+    return [_DOUBT] if guessed and model is not None else []
 
 
 def warnings_body(item: int, warnings: Sequence[str]) -> WarningsBody:
@@ -98,7 +106,8 @@ def _translation_body(answer: Answer, request: TranslateRequest) -> TranslationB
     translation = answer.translation
     return TranslationBody(
         text=translation.text,
-        warnings=list(translation.warnings) or None,
+        warnings=[*language_doubts(answer.spoken, answer.model, request), *translation.warnings]
+        or None,
         memory=answer.from_memory or None,
         detected=_detected(answer.spoken) if request.source == AUTO else None,
         **_details(translation, request),

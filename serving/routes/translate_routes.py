@@ -159,7 +159,8 @@ async def _events(
                 number = len(done[item])
                 done[item].append(piece)
                 yield Event("sentence", answers.sentence_body(item, number, piece, body))
-            if warnings := [warning for piece in done[item] for warning in piece.warnings]:
+            warnings = answers.language_doubts(one.spoken, one.model, body)
+            if warnings := [*warnings, *(told for piece in done[item] for told in piece.warnings)]:
                 yield Event("warnings", answers.warnings_body(item, warnings))
         found = [join(pieces) for pieces in done]
         yield Event("done", answers.done_body([one.model for one in streams], found, body))

@@ -10,6 +10,7 @@ import pytest
 from mt.errors import OverloadedError
 from serving.settings import EngineSettings
 from serving.translation import Translation
+from tests import sse
 from tests.app_client import AppClient, echo, open_app, problem_of
 from tests.fake_bundle import fake_bundle
 from tests.gated_stepper import GatedStepper
@@ -40,6 +41,18 @@ def test_auto_says_how_sure_it_is(client: AppClient) -> None:
     (sure, unsure) = client.translate(text=[FRENCH, "Jane"], source="auto").json()["translations"]
     assert sure["detected"]["confidence"] > 0.8
     assert unsure["detected"]["confidence"] < 0.5
+
+
+def test_a_language_that_no_model_knows_is_a_guess_and_told(client: AppClient) -> None:
+    spanish = "El perro corre por el parque con su dueño."
+    guessed, sure = client.translate(text=[spanish, FRENCH], source="auto").json()["translations"]
+    assert guessed["warnings"] == ["its language cannot be told for sure; name the source"]
+    assert "warnings" not in sure
+    given = client.translate(text=spanish).json()["translations"]
+    assert "warnings" not in given[0]
+    asked = {"text": spanish, "source": "auto", "target": "en"}
+    events = sse.parse(client.post("/v1/translate/stream", json=asked).text)
+    assert [name for name, _ in events] == ["detected", "sentence", "warnings", "done"]
 
 
 def test_a_short_text_that_may_be_in_the_target_language_is_translated(client: AppClient) -> None:
