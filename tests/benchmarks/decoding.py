@@ -1,4 +1,4 @@
-"""Decoding speed: our graphs beside CTranslate2 and PyTorch, on one load in one run.
+"""Decoding speed: our graphs beside CTranslate2, PyTorch and its own export, in one run.
 
 python -m tests.benchmarks.decoding [--quick] [--json PATH] [--rounds 5] [--threads 1]
 
@@ -18,6 +18,7 @@ from mt.beam_search import SearchOptions, search
 from mt.stepper import Stepper
 from tests.benchmarks import ctranslate2_peer, report
 from tests.benchmarks.contestants import SIZES, Load, our_steppers, random_model
+from tests.benchmarks.onnx_peer import PlainExport
 from tests.benchmarks.pytorch_peers import Uncached
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
@@ -54,6 +55,7 @@ def main() -> None:
 def _measure(size: str, folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
     model = random_model(size)
     steppers = our_steppers(model, folder, arguments.threads)
+    plain = _plain_export(model, folder, arguments)
     loads = [Load(n, TOKENS, beam) for beam in arguments.beams for n in arguments.batches]
     for precision in arguments.precisions:
         ours, peers = steppers[precision], {}
@@ -66,18 +68,29 @@ def _measure(size: str, folder: Path, arguments: argparse.Namespace) -> Iterator
             contestants: dict[str, Work] = {"ours": load.decode(ours)}
             contestants |= {name: peer.decode(load) for name, peer in peers.items()}
             if load.sentences in PYTORCH_BATCHES:
-                contestants |= _pytorch(model, load)
+                contestants |= _pytorch(model, plain, load)
             speeds = report.interleave(contestants, arguments.rounds)
             title = f"{size} {precision}, {load.sentences} sentences, beam {load.beam_size}"
             print(report.table(title, speeds, "ours", "tokens/s"), flush=True)
             yield from _rows(size, precision, load, speeds)
 
 
-def _pytorch(model: Seq2Seq, load: Load) -> dict[str, Work]:
-    """The usual ways in PyTorch, always in 32 bits."""
+def _plain_export(
+    model: Seq2Seq, folder: Path, arguments: argparse.Namespace
+) -> dict[str, Stepper]:
+    """The graphs of `torch.onnx.export`, of a Transformer."""
+    if not isinstance(model, Transformer):
+        return {}
+    k = max(arguments.beams) + 1  # eos is banned until the end
+    return {"torch.onnx.export": PlainExport(model, folder, k, arguments.threads)}
+
+
+def _pytorch(model: Seq2Seq, plain: dict[str, Stepper], load: Load) -> dict[str, Work]:
+    """The usual ways, always in 32 bits."""
     steppers: dict[str, Stepper] = {
         "PyTorch, cached": TorchStepper(model),
         "PyTorch, no cache": Uncached(model),
+        **plain,
     }
     return {name: load.decode(stepper) for name, stepper in steppers.items()}
 

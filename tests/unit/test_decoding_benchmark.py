@@ -10,6 +10,7 @@ import torch
 from mt.beam_search import SearchOptions, search
 from mt.stepper import Stepper
 from tests.benchmarks import contestants, ctranslate2_peer, decoding
+from tests.benchmarks.onnx_peer import PlainExport
 from tests.benchmarks.pytorch_peers import Uncached
 from tests.tiny_bundle import VOCAB_SIZE, random_sources
 from tests.tiny_models import tiny_gru, tiny_transformer
@@ -33,6 +34,12 @@ def test_without_a_cache_the_tokens_are_the_same(tiny: type[Seq2Seq], beam_size:
     assert_same_tokens(Uncached(model), model, beam_size)
 
 
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_the_plain_export_has_the_same_tokens(beam_size: int, tmp_path: Path) -> None:
+    model = tiny_transformer(vocab_size=VOCAB_SIZE)
+    assert_same_tokens(PlainExport(model, tmp_path, beam_size + 1, threads=1), model, beam_size)
+
+
 def test_the_result_has_a_row_for_each_cell_and_peer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,7 +53,8 @@ def test_the_result_has_a_row_for_each_cell_and_peer(
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["machine"]["cores"]
     peers = {(row["batch"], row["peer"]) for row in found["rows"]}
-    assert peers == {(1, "PyTorch, cached"), (1, "PyTorch, no cache")}
+    names = ("PyTorch, cached", "PyTorch, no cache", "torch.onnx.export")
+    assert peers == {(1, name) for name in names}
     for row in found["rows"]:
         assert (row["model"], row["precision"], row["beam"]) == ("tiny", "int8", 2)
         assert row["ratio"] == pytest.approx(row["ours_tok_s"] / row["peer_tok_s"], rel=0.01)
