@@ -11,6 +11,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from mt.errors import BundleError, ConfigError, EngineError
 from mt.stepper import Device
+from serving.steps.onnx_file import refusal
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -25,9 +26,6 @@ ORT_ERRORS: tuple[type[Exception], ...] = tuple(
 # Eight times slower on a CPU than the two nodes it replaces.
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
 FATAL_ONLY = 4  # what ONNX Runtime may print by itself; the rest reaches us as exceptions
-# A tensor kept outside its graph names the file under this key. Our graphs hold all their weights;
-# a foreign one must not make us read a file that the manifest does not vouch for.
-EXTERNAL_DATA = b"location"
 
 
 class OnnxGraph:
@@ -56,18 +54,23 @@ class OnnxGraph:
         options.log_severity_level = FATAL_ONLY
         try:
             graph = path.read_bytes()
-            if EXTERNAL_DATA in graph:
-                raise BundleError(f"{path} keeps weights outside the graph, which is not allowed")
+            if (problem := refusal(graph)) is not None:
+                raise BundleError(f"{path} {problem}")
             session = ort.InferenceSession(
-                graph, options, providers=[PROVIDERS[device]], disabled_optimizers=SLOW_FUSIONS
+                graph,
+                options,
+                providers=[PROVIDERS[device]],
+                disabled_optimizers=SLOW_FUSIONS,
+                enable_fallback=int(device != "cpu"),  # from it to itself, and it prints
             )
+            opened = cls(session)
         except OSError as error:
             raise BundleError(f"{path} cannot be read ({error.strerror})") from None
-        except ORT_ERRORS as error:
+        except (*ORT_ERRORS, UnicodeDecodeError) as error:  # names that are no UTF-8
             raise BundleError(f"{path} is no graph this runtime can run: {_brief(error)}") from None
         if PROVIDERS[device] not in session.get_providers():
             raise ConfigError(f"this ONNX Runtime cannot use {device} here; choose device cpu")
-        return cls(session)
+        return opened
 
     def twin(self) -> "OnnxGraph":
         """The same weights, for another thread; several may run at the same time."""

@@ -97,6 +97,32 @@ def test_weights_outside_the_graph_are_never_read(bundle: Bundle, tmp_path: Path
         open_stepper(edited(bundle, STEP, edit))
 
 
+def test_names_that_are_no_text(bundle: Bundle, capfd: pytest.CaptureFixture[str]) -> None:
+    """Found by tests/property/test_bundles.py: an exception of Python's own, and a printed box."""
+    whole = (bundle.folder / STEP).read_bytes()
+    data = whole.replace(b"step.last_ids", b"step.last_i\x96s").replace(b"last_ids", b"last_i\x96s")
+    assert data != whole
+    with pytest.raises(BundleError, match=f"{STEP} is no graph this runtime can run"):
+        open_stepper(changed(bundle, STEP, data))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_operators_of_others_are_never_loaded(bundle: Bundle) -> None:
+    def from_elsewhere(model: ModelProto) -> None:
+        model.opset_import.add(domain="com.example.files", version=1)
+
+    with pytest.raises(BundleError, match=r"needs operators of com\.example\.files, which is not"):
+        open_stepper(edited(bundle, STEP, from_elsewhere))
+
+
+def test_operators_that_a_file_defines_are_never_loaded(bundle: Bundle) -> None:
+    def own(model: ModelProto) -> None:
+        model.functions.add(name="Own", domain="com.microsoft")
+
+    with pytest.raises(BundleError, match="defines operators of its own, which is not allowed"):
+        open_stepper(edited(bundle, STEP, own))
+
+
 def test_a_graph_file_that_is_gone(bundle: Bundle) -> None:
     (bundle.folder / STEP).unlink()
     with pytest.raises(BundleError, match=f"{STEP} cannot be read"):
