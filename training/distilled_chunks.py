@@ -3,8 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import islice
+from itertools import compress, islice
 from json import dumps
 from pathlib import Path
 
@@ -12,9 +11,11 @@ import zstandard
 
 from training.corpora.pair import Pair
 from training.corpora.readers import JsonLinesFile, read_all_pairs
+from training.corpora.seen_pairs import SeenPairs, digests
 from training.durable_files import write_file
 
 CHUNK = 2000  # pairs; a kill loses at most the chunk in work
+SOME = 1 << 14  # pairs that are compared with all before them at once
 
 
 @dataclass
@@ -81,18 +82,17 @@ def collect(pairs: Iterable[Pair], path: Path) -> Counts:
 
 
 def _worth_keeping(pairs: Iterable[Pair], counts: Counts) -> Iterator[Pair]:
-    seen: set[bytes] = set()
-    for pair in pairs:
-        counts.translated += 1
-        digest = blake2b("\n".join(pair).encode(), digest_size=16).digest()
-        if not all(text.strip() for text in pair):
-            counts.blank += 1
-        elif digest in seen:
-            counts.repeated += 1
-        else:
-            seen.add(digest)
-            counts.written += 1
-            yield pair
+    seen, rest = SeenPairs(), iter(pairs)
+    while chunk := list(islice(rest, SOME)):
+        whole = [pair for pair in chunk if all(text.strip() for text in pair)]
+        found = digests(whole)
+        new = seen.unseen(found)
+        seen.add(found[new])
+        counts.translated += len(chunk)
+        counts.blank += len(chunk) - len(whole)
+        counts.repeated += len(whole) - int(new.sum())
+        counts.written += int(new.sum())
+        yield from compress(whole, new)
 
 
 def _line(pair: Pair) -> str:

@@ -1,9 +1,12 @@
+import random
 from collections import Counter
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mt.errors import CorpusError
+from training.corpora import splitting
 from training.corpora.pair import Pair
 from training.corpora.splitting import SplitConfig, assign_splits, comparable
 
@@ -66,3 +69,31 @@ def test_sizes_are_exact_where_single_pairs_can_fill_them(
     order = data.draw(st.permutations(pairs))
     sizes = Counter(assign_splits(order, config))
     assert (sizes[1], sizes[2]) == (config.validation, config.test)
+
+
+def plainly_assigned(pairs: list[Pair], config: SplitConfig) -> list[int]:
+    """Draw components, each named by its first pair, until there is no room."""
+    members = {min(group): group for group in groups(pairs)}
+    order = sorted(members)
+    random.Random(config.seed).shuffle(order)
+    asked = {1: config.validation, 2: config.test}
+    room, given = dict(asked), [0] * len(pairs)
+    for root in order:
+        fitting = [split for split in room if len(members[root]) <= room[split]]
+        if fitting:
+            chosen = max(fitting, key=lambda split: room[split] / asked[split])
+            room[chosen] -= len(members[root])
+            for pair in members[root]:
+                given[pair] = chosen
+    return given
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpora, configs, st.integers(1, 7))
+def test_equals_the_plain_way(pairs: list[Pair], config: SplitConfig, chunk: int) -> None:
+    with mock.patch.multiple(splitting, CHUNK=chunk, IN_MEMORY=20, DRAWERS=3):
+        try:
+            assignment = assign_splits(iter(pairs), config)
+        except CorpusError:
+            return
+    assert list(assignment) == plainly_assigned(pairs, config)

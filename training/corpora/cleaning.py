@@ -1,19 +1,21 @@
 """Cleaning: pairs that would teach nothing, or the wrong thing, are dropped and counted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import blake2b
+from itertools import islice
 
 from pydantic import Field
 
 from mt.config import Strict
 from training.corpora.pair import Pair
 from training.corpora.scripts import Script, share_in_script
+from training.corpora.seen_pairs import SeenPairs, digests
 from training.corpora.splitting import side_keys
 
 EXAMPLES = 5
+CHUNK = 1 << 14  # pairs that are looked up together
 
 
 class CleaningConfig(Strict):
@@ -57,6 +59,18 @@ class CleaningReport:
     kept: int = 0
     dropped: dict[Reason, Dropped] = field(default_factory=lambda: {r: Dropped() for r in Reason})
 
+    def keeps(self, reason: Reason | None) -> bool:
+        """Count one more pair; whether it is kept."""
+        self.read += 1
+        if reason is None:
+            self.kept += 1
+            return True
+        dropped = self.dropped[reason]
+        dropped.count += 1
+        if len(dropped.first) < EXAMPLES:
+            dropped.first.append(self.read)
+        return False
+
     def lines(self) -> list[str]:
         """The report for people, one line for the whole and one for each reason that applied."""
         rows = [f"read {self.read:,} pairs, kept {self.kept:,}"]
@@ -72,28 +86,47 @@ def clean(
     pairs: Iterable[Pair],
     config: CleaningConfig,
     report: CleaningReport | None = None,
-    seen: set[bytes] | None = None,
+    seen: SeenPairs | None = None,
     held_out: AbstractSet[bytes] = frozenset(),
-) -> Iterator[Pair]:
+) -> Generator[Pair, None, None]:
     """Pairs worth training on, white space at their ends removed; counts go into the report.
 
-    A report and the digests of pairs `seen` may come from pairs cleaned before these, to which they
-    are then added. Pairs with a side in `held_out` (see `side_keys`) are dropped.
+    A report and the pairs `seen` may come from pairs cleaned before these, to which they are then
+    added. Pairs with a side in `held_out` (see `side_keys`) are dropped.
+
+    Pairs are read some thousands ahead; of a generator that is closed, report and `seen` tell of
+    those it gave out, and of those dropped before them.
     """
     report = CleaningReport() if report is None else report
-    seen = set() if seen is None else seen
-    for raw in pairs:
-        pair = Pair(raw.src.strip(), raw.tgt.strip())
-        reason = _fault(pair, config) or _leak(pair, held_out) or _repetition(pair, config, seen)
-        report.read += 1
-        if reason is None:
-            report.kept += 1
-            yield pair
+    seen = SeenPairs() if seen is None else seen
+    stream = iter(pairs)
+    while chunk := [Pair(raw.src.strip(), raw.tgt.strip()) for raw in islice(stream, CHUNK)]:
+        faults = [_fault(pair, config) or _leak(pair, held_out) for pair in chunk]
+        if config.drop_duplicates:
+            yield from _without_repetitions(chunk, faults, report, seen)
         else:
-            dropped = report.dropped[reason]
-            dropped.count += 1
-            if len(dropped.first) < EXAMPLES:
-                dropped.first.append(report.read)
+            for pair, fault in zip(chunk, faults, strict=True):
+                if report.keeps(fault):
+                    yield pair
+
+
+def _without_repetitions(
+    chunk: list[Pair], faults: list[Reason | None], report: CleaningReport, seen: SeenPairs
+) -> Generator[Pair, None, None]:
+    """Those without a fault that are new."""
+    faultless = [pair for pair, fault in zip(chunk, faults, strict=True) if fault is None]
+    found = digests(faultless)
+    new = seen.unseen(found)
+    verdicts, judged = iter(new.tolist()), 0
+    try:
+        for pair, fault in zip(chunk, faults, strict=True):
+            if fault is None:
+                fault = None if next(verdicts) else Reason.DUPLICATE
+                judged += 1
+            if report.keeps(fault):
+                yield pair
+    finally:
+        seen.add(found[:judged][new[:judged]])
 
 
 def _fault(pair: Pair, config: CleaningConfig) -> Reason | None:
@@ -118,15 +151,4 @@ def _leak(pair: Pair, held_out: AbstractSet[bytes]) -> Reason | None:
     """Whether a side stands in what must not be trained on, case and punctuation aside."""
     if held_out and not held_out.isdisjoint(side_keys(pair)):
         return Reason.HELD_OUT
-    return None
-
-
-def _repetition(pair: Pair, config: CleaningConfig, seen: set[bytes]) -> Reason | None:
-    """Whether the pair came before; 16 bytes of it are remembered, not its text."""
-    if not config.drop_duplicates:
-        return None
-    digest = blake2b(f"{pair.src}\n{pair.tgt}".encode(), digest_size=16).digest()
-    if digest in seen:
-        return Reason.DUPLICATE
-    seen.add(digest)
     return None

@@ -1,7 +1,8 @@
 """A recipe's corpus: published, embedded or own files, all seen the same way by what follows."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from typing import Annotated, Protocol
@@ -16,6 +17,7 @@ from training.corpora.extra import ExtraPairs, Extras
 from training.corpora.own_files import CutFiles, OwnFiles, Sources
 from training.corpora.pair import Pair
 from training.corpora.registry import PublishedCorpus, registry
+from training.corpora.seen_pairs import SeenPairs
 from training.corpora.splitting import TRAIN, SplitConfig, side_keys
 
 EMBEDDED = "embedded"
@@ -153,9 +155,10 @@ class Corpus:
         Raises:
             CorpusError: as for `pairs`, or cleaning left nothing.
         """
-        report, seen = CleaningReport(), set[bytes]()
+        report, seen = CleaningReport(), SeenPairs()
         if self._config.keep_original:
-            yield from islice(self._own(report, seen), self._config.train_pairs)
+            with closing(self._own(report, seen)) as own:
+                yield from islice(own, self._config.train_pairs)
         if self._config.extra_train:
             extra, held_out = self._extra.pairs(), self._held_out()
             yield from clean(extra, self._config.cleaning, report, seen, held_out)
@@ -166,7 +169,7 @@ class Corpus:
             )
         self.report = report
 
-    def _own(self, report: CleaningReport, seen: set[bytes]) -> Iterator[Pair]:
+    def _own(self, report: CleaningReport, seen: SeenPairs) -> Generator[Pair, None, None]:
         """Clean pairs of the training split."""
         if isinstance(self._origin, CutFiles):  # cleaned before it was cut
             return self._origin.pairs(TRAIN, report, seen)

@@ -1,6 +1,7 @@
 """Your own files as a corpus: named for each split, or one split that is cut into three."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
@@ -14,6 +15,7 @@ from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
 from training.corpora.download import hash_file
 from training.corpora.pair import Pair
 from training.corpora.readers import PairSource, paths, read_pairs
+from training.corpora.seen_pairs import SeenPairs
 from training.corpora.splitting import SPLITS, TRAIN, SplitConfig, assign_splits
 
 
@@ -59,12 +61,13 @@ class CutFiles:
         return self._own.sha256
 
     def pairs(
-        self, split: str, report: CleaningReport | None = None, seen: set[bytes] | None = None
-    ) -> Iterator[Pair]:
+        self, split: str, report: CleaningReport | None = None, seen: SeenPairs | None = None
+    ) -> Generator[Pair, None, None]:
         """Clean pairs the splitter gave to a split; report and seen tell of all before the cut."""
         index = SPLITS.index(split)
         chosen = (given == index for given in self._assignment)
-        return compress(clean(self._own.pairs(TRAIN), self._cleaning, report, seen), chosen)
+        with closing(clean(self._own.pairs(TRAIN), self._cleaning, report, seen)) as cleaned:
+            yield from compress(cleaned, chosen)
 
     @cached_property
     def _assignment(self) -> bytes:
