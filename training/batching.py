@@ -19,6 +19,8 @@ from training.dataset import TokenDataset
 
 Indices = npt.NDArray[np.int64]
 
+BLOCK = 1 << 22  # pairs, whose lengths and order take about 300 MB while they are planned
+
 
 class BatchingConfig(Strict):
     """How much text one update sees."""
@@ -81,15 +83,22 @@ def _batch(src: Tensor, tgt_in: Tensor, tgt_out: Tensor) -> Batch:
 
 
 def plan_epoch(
-    src_lengths: Indices, tgt_lengths: Indices, max_tokens: int, seed: int, epoch: int
+    src_lengths: Indices,
+    tgt_lengths: Indices,
+    max_tokens: int,
+    seed: int,
+    epoch: int,
+    block: int = 0,
 ) -> list[Indices]:
     """Pair numbers of every batch of one epoch, in training order; lengths count eos.
+
+    Of an epoch in several blocks (see `Epoch`) only one is planned, whose lengths these are.
 
     Pairs are sorted by target, then source length with random ties, and cut so that no batch
     pads to more than `max_tokens` on the target side or twice that on the source side (a pair
     longer than the budget stands alone); then the batches are shuffled.
     """
-    random = np.random.default_rng([seed, epoch])
+    random = np.random.default_rng([seed, epoch, block])
     order = np.lexsort((random.permutation(len(tgt_lengths)), src_lengths, tgt_lengths))
     starts = _cut(src_lengths[order].tolist(), tgt_lengths[order].tolist(), max_tokens)
     batches = np.split(order, starts[1:])
@@ -143,19 +152,82 @@ class UpdateBatches:
     pairs: tuple[int, ...] = ()
 
 
+class Epoch:
+    """The updates of one pass over the pairs, planned a block at a time.
+
+    Up to BLOCK pairs are one block. Of more, each goes to one of several blocks at random, anew in
+    every epoch, so that planning never needs memory for more than about BLOCK of them.
+    """
+
+    def __init__(
+        self,
+        data: TokenDataset,
+        config: BatchingConfig,
+        seed: int,
+        epoch: int,
+        block: int | None = None,
+    ) -> None:
+        self._data, self._config, self._seed, self._epoch = data, config, seed, epoch
+        self._blocks = -(-len(data.src) // (block or BLOCK))
+        self._planned: tuple[int, list[list[Indices]]] | None = None
+        self._counts = [len(self._updates(block)) for block in range(self._blocks)]
+
+    def __len__(self) -> int:
+        return sum(self._counts)
+
+    def after(self, position: int) -> Iterator[list[Indices]]:
+        """Pair numbers of the batches of every update, but for the first ones."""
+        for block, count in enumerate(self._counts):
+            if position < count:
+                yield from self._updates(block)[position:]
+            position = max(0, position - count)
+
+    def _updates(self, block: int) -> list[list[Indices]]:
+        if self._planned is None or self._planned[0] != block:
+            numbers = self._members(block)
+            lengths = self._data.src.lengths_of(numbers), self._data.tgt.lengths_of(numbers)
+            batches = plan_epoch(
+                *lengths, self._config.max_tokens, self._seed, self._epoch, block=block
+            )
+            plan, together = [numbers[batch] for batch in batches], self._config.accumulate
+            grouped = [plan[i : i + together] for i in range(0, len(plan), together)]
+            self._planned = block, grouped
+        return self._planned[1]
+
+    def _members(self, block: int) -> Indices:
+        """Numbers of the pairs of a block."""
+        pairs = len(self._data.src)
+        if self._blocks == 1:
+            return np.arange(pairs)
+        key = np.random.default_rng([self._seed, self._epoch]).integers(2**63, dtype=np.uint64)
+        ranges = (np.arange(i, min(i + BLOCK, pairs)) for i in range(0, pairs, BLOCK))
+        members = (
+            numbers[_mixed(numbers.astype(np.uint64) + key) % np.uint64(self._blocks) == block]
+            for numbers in ranges
+        )
+        return np.concatenate(list(members))
+
+
+def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """A random-looking number for each (the finaliser of SplitMix64, Steele et al. 2014)."""
+    mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
 def updates(
     dataset: TokenDataset, config: BatchingConfig, seed: int, epoch: int = 0, position: int = 0
 ) -> Iterator[UpdateBatches]:
     """Endless stream of updates, from the given place on."""
     while True:
         data = dataset.of_epoch(epoch)
-        plan = plan_epoch(data.src.lengths, data.tgt.lengths, config.max_tokens, seed, epoch)
-        groups = [plan[i : i + config.accumulate] for i in range(0, len(plan), config.accumulate)]
-        for done, group in enumerate(groups[position:], start=position + 1):
+        planned = Epoch(data, config, seed, epoch)
+        for done, group in enumerate(planned.after(position), start=position + 1):
             batches = [
                 collate([data.src[i] for i in pairs], [data.tgt[i] for i in pairs])
                 for pairs in group
             ]
             numbers = tuple(np.concatenate(group).tolist())
-            yield UpdateBatches(batches, epoch, done, len(groups), numbers)
+            yield UpdateBatches(batches, epoch, done, len(planned), numbers)
         epoch, position = epoch + 1, 0

@@ -22,13 +22,15 @@ from mt.tokenizer import Tokenizer
 from training.corpora.pair import Pair
 
 _FACTS = "dataset.json"
+_AT_ONCE = 1 << 13  # offsets
 
 
 class TokenSequences:
     """Sentences of one side, memory-mapped; `self[i]` is the ids of sentence i, (length,) int32."""
 
     def __init__(self, folder: Path, side: str) -> None:
-        self._offsets: npt.NDArray[np.int64] = np.load(folder / f"{side}.offsets.npy")
+        offsets = np.load(folder / f"{side}.offsets.npy", mmap_mode="r")
+        self._offsets: npt.NDArray[np.int64] = offsets.view(np.ndarray)
         mapped = np.memmap(folder / f"{side}.ids", dtype="<i4", mode="r")
         self._ids = mapped.view(np.ndarray)  # the same memory, a third of the time for a slice
 
@@ -42,6 +44,10 @@ class TokenSequences:
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of every sentence, eos counted."""
         return np.diff(self._offsets) + 1
+
+    def lengths_of(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Tokens of these sentences, eos counted."""
+        return self._offsets[numbers + 1] - self._offsets[numbers] + 1
 
 
 @dataclass(frozen=True)
@@ -113,27 +119,38 @@ class _Writer:
 
     def __init__(self, folder: Path, side: str) -> None:
         self._ids: BinaryIO = (folder / f"{side}.ids").open("wb")
-        self._offsets = array("q", [0])
-        self._offsets_path = folder / f"{side}.offsets.npy"
+        self._offsets: BinaryIO = (folder / f"{side}.offsets.npy").open("wb")
+        self._fresh = array("q")  # offsets on their way to the file
+        self.sentences = self._length = 0
 
     def __enter__(self) -> "_Writer":
+        self._write_header()
+        self._offsets.write(bytes(8))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ids.close()
-        np.save(self._offsets_path, np.frombuffer(self._offsets, dtype=np.int64))
+        with self._ids, self._offsets:
+            self._offsets.write(self._fresh.tobytes())
+            self._offsets.seek(0)
+            self._write_header()
 
-    @property
-    def sentences(self) -> int:
-        return len(self._offsets) - 1
+    def _write_header(self) -> None:
+        """Numpy leaves room in it for an array's length to grow."""
+        facts = {"descr": "<i8", "fortran_order": False, "shape": (self.sentences + 1,)}
+        np.lib.format.write_array_header_1_0(self._offsets, facts)
 
     @property
     def tokens(self) -> int:
-        return self._offsets[-1] + self.sentences
+        return self._length + self.sentences
 
     def append(self, ids: list[int]) -> None:
         self._ids.write(np.asarray(ids, dtype="<i4").tobytes())
-        self._offsets.append(self._offsets[-1] + len(ids))
+        self._length += len(ids)
+        self.sentences += 1
+        self._fresh.append(self._length)
+        if len(self._fresh) == _AT_ONCE:
+            self._offsets.write(self._fresh.tobytes())
+            del self._fresh[:]
 
 
 def write_dataset(

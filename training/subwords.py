@@ -1,8 +1,10 @@
 """The joint SentencePiece model, one vocabulary for both languages: learnt, or taken over."""
 
 import io
+import random
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +29,12 @@ class SubwordsConfig(Strict):
     )
     byte_fallback: bool = Field(False, description="spell unknown characters in bytes")
     split_digits: bool = Field(False, description="each digit a piece of its own")
+    sample: int = Field(
+        2_000_000,
+        ge=1,
+        description="sentences of both sides that pieces are learnt from; of a larger corpus they "
+        "are drawn at random",
+    )
     dropout: float = Field(
         0.0,
         ge=0,
@@ -61,14 +69,15 @@ def read_subwords(config: SubwordsConfig) -> Tokenizer:
 def train_subwords(texts: Iterable[str], config: SubwordsConfig) -> Tokenizer:
     """Learn subwords from texts of both languages, of the training side only.
 
-    The same texts in the same order give the same bytes. Normalisation is NFKC with white space
+    Of more than `config.sample` texts a random sample is used, the same one every time. The same
+    texts in the same order give the same bytes. Normalisation is NFKC with white space
     folded (`nmt_nfkc`), Kudo and Richardson 2018.
 
     Raises:
         CorpusError: there is no text.
         ConfigError: vocab_size does not fit these texts; says which size would.
     """
-    sentences = _Sentences(texts)
+    sentences = _Sentences(_sampled(texts, config.sample))
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -90,6 +99,16 @@ def train_subwords(texts: Iterable[str], config: SubwordsConfig) -> Tokenizer:
     except RuntimeError as error:
         raise sentences.failure or _explain(str(error), sentences, config) from None
     return Tokenizer(model.getvalue())
+
+
+def _sampled(texts: Iterable[str], size: int) -> Iterator[str]:
+    """All texts in their order, or where they are more, so many (Vitter 1985, algorithm R)."""
+    draw, stream = random.Random(size), iter(texts)  # noqa: S311 - no secret
+    kept = list(islice(stream, size))
+    for number, text in enumerate(stream, start=size + 1):
+        if (place := draw.randrange(number)) < size:
+            kept[place] = text
+    yield from kept
 
 
 class _Sentences:

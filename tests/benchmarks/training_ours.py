@@ -32,11 +32,16 @@ READY_MADE = 6  # updates of `steady`; the benchmark warms up with a pass over t
 
 
 def plan_at_random(
-    src_lengths: Indices, tgt_lengths: Indices, max_tokens: int, seed: int, epoch: int
+    src_lengths: Indices,
+    tgt_lengths: Indices,
+    max_tokens: int,
+    seed: int,
+    epoch: int,
+    block: int = 0,
 ) -> list[Indices]:
     """Batches of sentences of any length, the plain twin of `training.batching.plan_epoch`."""
     rows = max_tokens // int(tgt_lengths.max())
-    order = np.random.default_rng([seed, epoch]).permutation(len(tgt_lengths))
+    order = np.random.default_rng([seed, epoch, block]).permutation(len(tgt_lengths))
     return np.split(order, range(rows, len(order), rows))
 
 

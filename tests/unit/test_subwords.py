@@ -7,6 +7,7 @@ import pytest
 from mt.config import validate
 from mt.errors import BundleError, ConfigError, CorpusError
 from mt.tokenizer import SPECIAL_IDS, UNK_ID
+from training import subwords
 from training.subwords import SubwordsConfig, read_subwords, train_subwords
 
 TEXTS = [
@@ -134,3 +135,14 @@ def test_a_model_to_take_pieces_from_must_be_there_and_be_one(tmp_path: Path) ->
     (tmp_path / "text").write_text("no model")
     with pytest.raises(BundleError, match="text is not a SentencePiece model"):
         read_subwords(config(model=str(tmp_path / "text")))
+
+
+def test_of_many_texts_a_sample_is_learnt_from() -> None:
+    texts = [f"the {animal} sees the {colour} house" for animal in "abc" for colour in "xyz"]
+    kept = list(subwords._sampled(texts * 20, 30))
+    assert len(kept) == 30
+    assert kept == list(subwords._sampled(texts * 20, 30))
+    assert kept != (texts * 20)[:30]
+    assert list(subwords._sampled(texts, 9)) == texts
+    config = SubwordsConfig(vocab_size=30, sample=5)
+    assert train_subwords(texts * 20, config).vocab_size == 30

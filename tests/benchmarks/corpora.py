@@ -1,0 +1,165 @@
+"""What a large corpus costs before training: seconds and memory of every stage, one process each.
+
+    python -m tests.benchmarks.corpora --pairs 2000000 --json build/corpora.json
+
+Pairs are generated, a tenth of them repetitions, and thrown away at the end.
+"""
+
+import argparse
+import json
+import multiprocessing
+import random
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from mt.tokenizer import Tokenizer
+from training.batching import BatchingConfig, updates
+from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
+from training.corpora.pair import Pair
+from training.corpora.readers import TsvFile, read_pairs
+from training.corpora.splitting import SplitConfig, assign_splits
+from training.dataset import open_dataset, write_dataset
+from training.subwords import SubwordsConfig, train_subwords
+
+REPEATED = 10  # every so manieth pair came before
+SYLLABLES = tuple(a + b for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "an", "er"))
+
+
+def generated(pairs: int, seed: int = 1) -> Iterator[Pair]:
+    """Sentences of four to twenty made-up words, word by word, some of them twice."""
+    draw = random.Random(seed)
+    words = ["".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) for _ in range(20_000)]
+    earlier: list[Pair] = []
+    for number in range(pairs):
+        if number % REPEATED == REPEATED - 1:
+            yield earlier[draw.randrange(len(earlier))]
+            continue
+        sentence = draw.choices(words, k=draw.randint(4, 20))
+        pair = Pair(" ".join(sentence), " ".join(word[::-1] for word in sentence))
+        if len(earlier) < 10_000:
+            earlier.append(pair)
+        yield pair
+
+
+def write(folder: Path, pairs: int) -> int:
+    """The file that all other stages read."""
+    with (folder / "pairs.tsv").open("w", encoding="utf-8") as file:
+        file.writelines(f"{pair.src}\t{pair.tgt}\n" for pair in generated(pairs))
+    return pairs
+
+
+def read(folder: Path) -> Iterator[Pair]:
+    """The pairs of that file."""
+    return read_pairs(TsvFile(path=folder / "pairs.tsv"))
+
+
+def count(folder: Path, pairs: int) -> int:
+    """Reading alone, for comparison."""
+    return sum(1 for _ in read(folder))
+
+
+def clean_all(folder: Path, pairs: int) -> int:
+    """Cleaning and deduplication."""
+    report = CleaningReport()
+    for _ in clean(read(folder), CleaningConfig(), report):
+        pass
+    expected = pairs - pairs // REPEATED
+    if not 0.99 * expected <= report.kept <= expected:
+        raise SystemExit(f"cleaning kept {report.kept} pairs, not about {expected}")
+    return report.read
+
+
+def split(folder: Path, pairs: int) -> int:
+    """Cutting validation and test off."""
+    return len(assign_splits(read(folder), SplitConfig()))
+
+
+def learn(folder: Path, pairs: int) -> int:
+    """Subwords, from a sample."""
+    texts = chain.from_iterable(read(folder))
+    tokenizer = train_subwords(texts, SubwordsConfig(vocab_size=4000, sample=200_000))
+    (folder / "tokenizer.model").write_bytes(tokenizer.model)
+    return pairs
+
+
+def encode(folder: Path, pairs: int) -> int:
+    """Token ids to disk."""
+    tokenizer = Tokenizer.load(folder / "tokenizer.model")
+    encoded = ((tokenizer.encode(src), tokenizer.encode(tgt)) for src, tgt in read(folder))
+    write_dataset(folder / "data", encoded, 128, {})
+    return pairs
+
+
+def plan(folder: Path, pairs: int) -> int:
+    """The batches of a whole epoch, planned, and a thousand of them read."""
+    stream = updates(open_dataset(folder / "data"), BatchingConfig(), seed=1)
+    for _ in islice(stream, 1000):
+        pass
+    return pairs
+
+
+STAGES: tuple[Callable[[Path, int], int], ...] = (
+    write,
+    count,
+    clean_all,
+    split,
+    learn,
+    encode,
+    plan,
+)
+
+
+def measure(stage: Callable[[Path, int], int], folder: Path, pairs: int) -> dict[str, Any]:
+    """Figures of one stage, in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measured, (stage, folder, pairs))
+
+
+def _measured(stage: Callable[[Path, int], int], folder: Path, pairs: int) -> dict[str, Any]:
+    idle_mib = _peak_mib()
+    began, cpu = time.perf_counter(), time.process_time()
+    done = stage(folder, pairs)
+    seconds = time.perf_counter() - began
+    return {
+        "stage": stage.__name__,
+        "pairs": done,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+        "pairs_per_cpu_second": round(done / max(time.process_time() - cpu, 1e-9)),
+        "idle_mib": round(idle_mib),
+        "peak_mib": round(_peak_mib()),
+    }
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure every stage and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=200_000)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="seq2serve-corpora-"))
+    try:
+        rows = []
+        for stage in STAGES:
+            rows.append(row := measure(stage, folder, chosen.pairs))
+            speed = f"{row['pairs_per_cpu_second']:>11,} pairs a CPU second"
+            print(f"{row['stage']:<10}{row['seconds']:>9.1f} s {speed} {row['peak_mib']:>7} MiB")
+            if chosen.json:
+                chosen.json.parent.mkdir(parents=True, exist_ok=True)
+                chosen.json.write_text(json.dumps(rows, indent=2) + "\n")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
