@@ -72,14 +72,14 @@ def create_app(
     )
     app.state.service = service
     spoken = dialects.chosen(settings.dialects)
-    for one in (
-        router,
+    for one in (  # a request is held against one after the other: the busiest first
         translate_routes.router,
+        *(dialect.router for dialect in spoken),
+        router,
         document_routes.router,
         glossary_routes.router,
         memory_routes.router,
         *([page.router] if settings.page else []),
-        *(dialect.router for dialect in spoken),
     ):
         app.include_router(one)
     app.add_exception_handler(MTError, _answer_mt_error)

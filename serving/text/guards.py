@@ -1,5 +1,6 @@
 """Signs that a translation went wrong, and the stricter search that a second try gets."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -58,7 +59,7 @@ def judge(
     best, source = hypotheses[0], part.src_ids or []
     signs: dict[Doubt, Callable[[], bool]] = {
         "lost": lambda: _has_lost(part, tokenizer.decode(best.ids)),
-        "repeats": lambda: _longest_run(best.ids) > max(2, _longest_run(source)),
+        "repeats": lambda: _is_looping(best.ids, source),
         "short": lambda: len(best.ids) < _least(len(source)),
         "endless": lambda: not best.finished and options.max_length is None,
         "lacks": lambda: _has_terms(part) and lacking(tokenizer.decode(best.ids), part.terms) > 0,
@@ -126,6 +127,13 @@ def _least(source_tokens: int) -> float:
 def _has_lost(part: Part, text: str) -> bool:
     kept = [slot.protected for slot in part.reading.slots if not slot.replaced]
     return bool(kept) and bool(locate(kept, part.segment.sentence, text).lost)
+
+
+def _is_looping(ids: Sequence[int], source: Sequence[int]) -> bool:
+    """Whether the same few ids come thrice in a row, and not as often in the source."""
+    if max(Counter(ids).values(), default=0) < 3:
+        return False
+    return (longest := _longest_run(ids)) > 2 and longest > _longest_run(source)
 
 
 def _longest_run(ids: Sequence[int]) -> int:
