@@ -2,7 +2,7 @@
 
 A bundle holds `manifest.json`, `tokenizer.model`, `MODEL_CARD.md` and the ONNX graphs. The manifest
 lists every other file with its size and sha256; opening checks all of them and reports every
-problem at once.
+problem at once. It may hold a vocabulary shortlist, and graphs that score no more than is listed.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from mt.config import Strict, describe
 from mt.errors import BundleError
+from mt.shortlist import Shortlist
 from mt.tokenizer import SPECIAL_IDS, Tokenizer
 
 MANIFEST = "manifest.json"
@@ -41,6 +42,21 @@ class Graphs(Strict):
 
     encoder: str
     step: str
+
+
+class ShortlistGraphs(Strict):
+    """The two ONNX files that one precision needs for a shortlist."""
+
+    listing: str
+    step: str
+
+
+class ShortlistFiles(Strict):
+    """A vocabulary shortlist, and how it was made."""
+
+    table: str = Field(description="file of `mt.shortlist`")
+    graphs: dict[str, ShortlistGraphs] = Field(description="by precision", min_length=1)
+    origin: dict[str, Any] = Field(default_factory=dict, description="method, sizes, text")
 
 
 class Score(Strict):
@@ -88,6 +104,7 @@ class Manifest(Strict):
     opset: int
     graphs: dict[str, Graphs] = Field(description="by precision", min_length=1)
     default_precision: str
+    shortlist: ShortlistFiles | None = Field(None, description="None: the bundle has none")
     quantization: dict[str, Any] = Field(default_factory=dict, description="method, calibration")
     parity: dict[str, Any] = Field(default_factory=dict, description="the report that let it pass")
     recipe: dict[str, Any] = Field(description="the training recipe, whole")
@@ -118,6 +135,37 @@ class Bundle:
             raise BundleError(f"{self.folder} has no {chosen} graphs, only {offered}")
         files = self.manifest.graphs[chosen]
         return self.folder / files.encoder, self.folder / files.step
+
+    def shortlist(self) -> Shortlist:
+        """The vocabulary shortlist.
+
+        Raises:
+            BundleError: the bundle has none, or the file is not of this vocabulary.
+        """
+        path = self.folder / self._shortlist_files().table
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read ({error.strerror})") from None
+        return Shortlist.from_bytes(data, self.manifest.vocab_size, str(path))
+
+    def shortlist_graphs(self, precision: str | None = None) -> tuple[Path, Path]:
+        """Paths of the listing graph and of the shortlisted step graph at one precision.
+
+        Raises:
+            BundleError: the bundle has no shortlist, or none at this precision.
+        """
+        self.graphs(precision)
+        files = self._shortlist_files().graphs[precision or self.manifest.default_precision]
+        return self.folder / files.listing, self.folder / files.step
+
+    def _shortlist_files(self) -> ShortlistFiles:
+        if self.manifest.shortlist is None:
+            raise BundleError(
+                f"{self.folder} has no vocabulary shortlist; export it again with --shortlist, or "
+                "serve without engine.shortlist"
+            )
+        return self.manifest.shortlist
 
 
 def open(folder: Path) -> Bundle:  # read as `bundle.open(path)`
@@ -241,6 +289,11 @@ def _inconsistencies(manifest: Manifest) -> list[str]:
     if manifest.default_precision not in manifest.graphs:
         problems.append(f"no graphs for precision {manifest.default_precision}")
     graphs = {name for pair in manifest.graphs.values() for name in (pair.encoder, pair.step)}
+    if (shortlist := manifest.shortlist) is not None:
+        graphs |= {shortlist.table}
+        graphs |= {name for pair in shortlist.graphs.values() for name in (pair.listing, pair.step)}
+        if shortlist.graphs.keys() != manifest.graphs.keys():
+            problems.append("the shortlist is not of the same precisions")
     unlisted = {TOKENIZER, MODEL_CARD, *graphs} - manifest.files.keys()
     problems += [f"{MANIFEST} does not list {name}" for name in sorted(unlisted)]
     for name in sorted(manifest.files):

@@ -46,6 +46,23 @@ Every other state is *replaced* (entries, ...):
   rows of new sentences behind the entries of the last step and lets `parents` point there.
 
 A graph leaves out the inputs it has no use for.
+
+**With a vocabulary shortlist** (`mt.shortlist`), two graphs more, which a bundle may lack. The
+**listing graph** runs where the sentences in the batch have become others:
+
+* in   `shortlist_ids` (scored) int64: all ids that any of the sentences may need
+* out  `listed.*`: what the output layer has of these
+
+The **shortlisted step graph** stands in for the step graph. It scores those ids only, and of each
+row those of its own sentence only, in the order in which that sentence lists them: whoever else is
+in the batch, the same numbers are added up in the same order. It differs in these:
+
+* in   `shortlist_ids` as above, `listed.*`
+* in   `shortlist_places` (sentences, listed) int64: of each id that the sentence may need, its
+  place in `shortlist_ids`; filled with that of pad, which is never emitted
+* in   `wanted_places` (rows, n) int64 instead of `wanted_ids`: columns of `shortlist_places`
+* out  `top_log_probs`, `wanted_log_probs`: normalised over what the sentence lists; `top_ids` are
+  ids of the vocabulary, k of them at most `listed`
 """
 
 SRC_IDS = "src_ids"
@@ -60,6 +77,10 @@ CACHE_PLACES = "cache_places"
 CACHE_BIAS = "cache_bias"
 CACHE_POSITIONS = "cache_positions"
 PARENTS = "parents"
+SHORTLIST_IDS = "shortlist_ids"
+SHORTLIST_PLACES = "shortlist_places"
+WANTED_PLACES = "wanted_places"
+SHORTLIST_INPUTS = (SHORTLIST_IDS, SHORTLIST_PLACES, WANTED_PLACES)
 STEP_INPUTS = (  # beside memory and state
     *(LAST_IDS, POSITIONS, LIVE, K, WITH_ATTENTION, WANTED_IDS),
     *(CACHE_PLACES, CACHE_BIAS, CACHE_POSITIONS, PARENTS),
@@ -71,6 +92,7 @@ WANTED_LOG_PROBS = "wanted_log_probs"
 ATTENTION = "attention"
 
 MEMORY = "memory."
+LISTED = "listed."
 START = "start."
 STATE = "state."
 NEXT = "next."

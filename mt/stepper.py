@@ -113,8 +113,12 @@ class OpenStepper(Protocol):
         precision: str | None = None,
         threads: int = 1,
         device: Device = "cpu",
+        shortlist: bool = False,
     ) -> OpenedStepper:
-        """Open the bundle's graphs at one of its precisions (None: the manifest's default)."""
+        """Open the bundle's graphs at one of its precisions (None: the manifest's default).
+
+        shortlist: score no more of the vocabulary than the bundle's shortlist has for a sentence.
+        """
 
 
 def runtime(name: str = "onnx") -> OpenStepper:

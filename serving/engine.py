@@ -27,10 +27,12 @@ def open_steppers(bundle: Bundle, settings: EngineSettings) -> list[Stepper]:
     """One for each worker, all on the same weights.
 
     Raises:
-        BundleError: no such precision, or a graph is damaged.
+        BundleError: no such precision, no shortlist, or a graph is damaged.
         ConfigError: the runtime is not installed.
     """
-    first = runtime("onnx")(bundle, settings.precision, settings.threads, settings.device)
+    first = runtime("onnx")(
+        bundle, settings.precision, settings.threads, settings.device, settings.shortlist
+    )
     return [first, *(first.twin() for _ in range(1, settings.workers))]
 
 

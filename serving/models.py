@@ -120,9 +120,18 @@ def check(settings: ServeSettings) -> list[Manifest]:
         ConfigError: two bundles have the same name.
     """
     manifests: list[Manifest] = []
-    _for_each_bundle(settings, lambda path, _: manifests.append(bundle.open(path).manifest))
+    _for_each_bundle(settings, lambda path, engine: manifests.append(_verified(path, engine)))
     _refuse_same_names(manifests)
     return manifests
+
+
+def _verified(path: Path, engine: EngineSettings) -> Manifest:
+    """The manifest of a bundle that has all that its engine is to run."""
+    opened = bundle.open(path)
+    opened.graphs(engine.precision)
+    if engine.shortlist:
+        opened.shortlist_graphs(engine.precision)
+    return opened.manifest
 
 
 def _cost(manifest: Manifest, preference: Preference) -> tuple[bool, int]:

@@ -6,34 +6,55 @@ The graphs are those of `mt.graph_signature`.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from mt import graph_signature as names
 from mt.bundle import Bundle
 from mt.errors import BundleError, InputError
+from mt.shortlist import Shortlist
 from mt.stepper import Attention, Device, Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
 from serving.steps.decoder_caches import Axes, DecoderCaches
 from serving.steps.decoder_states import DecoderStates
 from serving.steps.lane import NOBODY, Lane, memory_axes
 from serving.steps.onnx_graph import Array, OnnxGraph
+from serving.steps.shortlists import Shortlists
+
+
+class Listing(NamedTuple):
+    """A vocabulary shortlist, and the listing graph that goes with it."""
+
+    shortlist: Shortlist
+    graph: OnnxGraph
 
 
 def open_stepper(
-    bundle: Bundle, precision: str | None = None, threads: int = 1, device: Device = "cpu"
+    bundle: Bundle,
+    precision: str | None = None,
+    threads: int = 1,
+    device: Device = "cpu",
+    shortlist: bool = False,
 ) -> "OnnxStepper":
     """Open a bundle's graphs at one of its precisions (None: the manifest's default).
 
+    shortlist: score no more of the vocabulary than the bundle's shortlist has for a sentence.
+
     Raises:
-        BundleError: no such precision, or a graph is damaged or not of our signature.
+        BundleError: no such precision, no shortlist, or a graph is damaged or not of our signature.
         ConfigError: this ONNX Runtime cannot use the device.
     """
-    encoder, step = (OnnxGraph.open(path, threads, device) for path in bundle.graphs(precision))
-    problems = _signature_problems(encoder, step)
+    encoder_file, step_file = bundle.graphs(precision)
+    listing = None
+    if shortlist:
+        listing_file, step_file = bundle.shortlist_graphs(precision)
+        listing = Listing(bundle.shortlist(), OnnxGraph.open(listing_file, threads, device))
+    encoder, step = (OnnxGraph.open(path, threads, device) for path in (encoder_file, step_file))
+    problems = _signature_problems(encoder, step, listing)
     if problems:
         raise BundleError(f"{bundle.folder}: {'; '.join(problems)}; export it again")
-    return OnnxStepper(encoder, step, bundle.manifest.vocab_size)
+    return OnnxStepper(encoder, step, bundle.manifest.vocab_size, listing)
 
 
 class OnnxStepper:
@@ -43,11 +64,18 @@ class OnnxStepper:
     `serving.steps.decoder_caches`.
     """
 
-    def __init__(self, encoder: OnnxGraph, step: OnnxGraph, vocab_size: int) -> None:
-        """Take two graphs of our signature; see `open_stepper`."""
+    def __init__(
+        self,
+        encoder: OnnxGraph,
+        step: OnnxGraph,
+        vocab_size: int,
+        listing: Listing | None = None,
+    ) -> None:
+        """Take graphs of our signature; see `open_stepper`."""
         self._encoder, self._step, self._vocab_size = encoder, step, vocab_size
-        self._lanes = [Lane(encoder.outputs, step, least_width=width) for width in (1, 2)]
-        self._looks_up = names.WANTED_IDS in step.inputs
+        self._listing = listing
+        self._lanes = [self._lane(least_width=width) for width in (1, 2)]
+        self._looks_up = not {names.WANTED_IDS, names.WANTED_PLACES}.isdisjoint(step.inputs)
         self._lane_of: dict[Slot, int] = {}
         self._slots, self._shares = NOBODY, list[tuple[Lane, Ids, Ids]]()  # of the last step
         self._ranks: Ids | None = None  # of the last step's rows in their lanes, where many ran
@@ -68,7 +96,10 @@ class OnnxStepper:
 
     def twin(self) -> "OnnxStepper":
         """Another one on the same weights, for another thread."""
-        return OnnxStepper(self._encoder.twin(), self._step.twin(), self._vocab_size)
+        listing = self._listing
+        if listing is not None:
+            listing = listing._replace(graph=listing.graph.twin())
+        return OnnxStepper(self._encoder.twin(), self._step.twin(), self._vocab_size, listing)
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
@@ -88,7 +119,8 @@ class OnnxStepper:
         self._lane_of.update(zip(slots, lanes, strict=True))
         for number, lane in enumerate(self._lanes):
             if here := [i for i, chosen in enumerate(lanes) if chosen == number]:
-                lane.admit([slots[i] for i in here], _rows_of(encoded, here))
+                lists = self._lists([src_ids[i] for i in here])
+                lane.admit([slots[i] for i in here], _rows_of(encoded, here), lists)
         return slots
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
@@ -137,6 +169,16 @@ class OnnxStepper:
         of_lanes = [(self._lane_of.pop(slot), slot) for slot in slots if slot in self._lane_of]
         for number in {number for number, _ in of_lanes}:
             self._lanes[number].retire([slot for own, slot in of_lanes if own == number])
+
+    def _lane(self, least_width: int) -> Lane:
+        shortlists = None
+        if self._listing is not None:
+            shortlists = Shortlists(self._listing.graph, self._vocab_size)
+        return Lane(self._encoder.outputs, self._step, least_width, shortlists)
+
+    def _lists(self, src_ids: Sequence[Sequence[int]]) -> list[Ids]:
+        """What each sentence may be translated by; nothing where the whole vocabulary is scored."""
+        return [] if self._listing is None else [self._listing.shortlist.of(s) for s in src_ids]
 
     def _pad(self, src_ids: Sequence[Sequence[int]]) -> Ids:
         """Source ids (batch, src_len), padded on the right."""
@@ -191,8 +233,8 @@ def _bytes_of(tensors: Mapping[str, Axes]) -> int:
     return sum(4 * prod(sizes) for sizes in fixed)
 
 
-def _signature_problems(encoder: OnnxGraph, step: OnnxGraph) -> list[str]:
-    """What keeps two graphs from being run by this file, one phrase for each tensor."""
+def _signature_problems(encoder: OnnxGraph, step: OnnxGraph, listing: Listing | None) -> list[str]:
+    """What keeps graphs from being run by this file, one phrase for each tensor."""
     states = DecoderStates(step.inputs)
     all_states = [*states.names, *DecoderCaches(step.inputs).axes]
     following = {name.replace(names.STATE, names.NEXT, 1) for name in all_states}
@@ -200,8 +242,11 @@ def _signature_problems(encoder: OnnxGraph, step: OnnxGraph) -> list[str]:
     needed = {names.TOP_IDS, names.TOP_LOG_PROBS, *following}
     missing = {
         "the encoder graph reads": encoder.inputs.keys() - {names.SRC_IDS},
-        "the step graph reads": step.inputs.keys() - provided,
         "the encoder graph lacks": {names.SRC_MASK, *states.start_names} - encoder.outputs.keys(),
         "the step graph lacks": needed - step.outputs.keys(),
     }
+    if listing is not None:
+        provided |= {*names.SHORTLIST_INPUTS, *listing.graph.outputs}
+        missing["the listing graph reads"] = listing.graph.inputs.keys() - {names.SHORTLIST_IDS}
+    missing["the step graph reads"] = step.inputs.keys() - provided
     return [f"{what} {', '.join(sorted(found))}" for what, found in missing.items() if found]

@@ -18,6 +18,11 @@ class EngineSettings(Strict):
 
     device: Device = Field("cpu", description="where the graphs run: cpu, or cuda")
     precision: str | None = Field(None, description="graphs to run; unset: the bundle's default")
+    shortlist: bool = Field(
+        False,
+        description="score for each sentence only what its words are translated by, as the bundle "
+        "lists it; faster, and its report tells the cost in BLEU",
+    )
     workers: int = Field(
         1, ge=1, le=256, description="running batches side by side, each on a thread of its own"
     )

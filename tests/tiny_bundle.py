@@ -8,12 +8,13 @@ import numpy as np
 
 from mt import bundle as bundles
 from mt.bundle import Bundle
+from mt.shortlist import Shortlist
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 from tests.echo_bundle import echo_tokenizer
-from training.export.families import build_graphs
-from training.export.graph import NO_RANGES, OPSET
+from training.export.families import build_graphs, build_shortlist_graphs
+from training.export.graph import NO_RANGES, OPSET, Ranges
 from training.export.quantize import Sentence, calibrate
-from training.export.signature import Limits, file_names
+from training.export.signature import SHORTLIST, Limits, file_names, shortlist_files
 from training.models.gru import GRU
 from training.models.seq2seq import Seq2Seq
 
@@ -23,18 +24,26 @@ LIMITS = Limits(max_positions=80, never_emitted=TOKENIZER.never_emitted())
 
 
 def write_tiny_bundle(
-    folder: Path, model: Seq2Seq, calibration: Sequence[Sentence] = (), **facts: Any
+    folder: Path,
+    model: Seq2Seq,
+    calibration: Sequence[Sentence] = (),
+    shortlist: Shortlist | None = None,
+    **facts: Any,
 ) -> Bundle:
     """fp32 graphs, and int8 ones where there are sentences to calibrate on."""
     files = {bundles.TOKENIZER: TOKENIZER.model, bundles.MODEL_CARD: b"# tiny\n"}
-    files |= build_graphs(model, NO_RANGES, LIMITS).files("fp32")
-    precisions = ["fp32"]
+    all_ranges: dict[str, Ranges] = {"fp32": NO_RANGES}
     if calibration:
         found = calibrate(model, calibration)
-        ranges = {model.get_submodule(name): one for name, one in found.items()}
-        files |= build_graphs(model, ranges, LIMITS).files("int8")
-        precisions.append("int8")
-    return bundles.write(folder, files, tiny_manifest(model, precisions) | facts)
+        all_ranges["int8"] = {model.get_submodule(name): one for name, one in found.items()}
+    for precision, ranges in all_ranges.items():
+        files |= build_graphs(model, ranges, LIMITS).files(precision)
+        if shortlist is not None:
+            files |= build_shortlist_graphs(model, ranges, LIMITS).files(precision)
+    if shortlist is not None:
+        files[SHORTLIST] = shortlist.to_bytes()
+        facts["shortlist"] = shortlist_files(all_ranges).model_dump()
+    return bundles.write(folder, files, tiny_manifest(model, list(all_ranges)) | facts)
 
 
 def tiny_manifest(model: Seq2Seq, precisions: Sequence[str]) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from serving.steps.encoder_memory import EncoderMemory
 from serving.steps.hypothesis_grid import EMPTY, Grid
 from serving.steps.onnx_graph import Array, Axes, OnnxGraph
 from serving.steps.places import Places
+from serving.steps.shortlists import Shortlists
 
 NOBODY = np.zeros(0, np.int64)
+NO_TENSORS: dict[str, Array] = {}
 
 
 class Asked(NamedTuple):
@@ -33,12 +35,18 @@ class Lane:
     grid of the others is never narrower than two.
     """
 
-    def __init__(self, encoded: Axes, step: OnnxGraph, least_width: int) -> None:
-        """Start empty; `encoded` are the axes of what the encoder graph gives."""
+    def __init__(
+        self, encoded: Axes, step: OnnxGraph, least_width: int, shortlists: Shortlists | None = None
+    ) -> None:
+        """Start empty; `encoded` are the axes of what the encoder graph gives.
+
+        shortlists: an empty one, where the step graph is a shortlisted one.
+        """
         lengths = {n: axes.index(names.SRC_LEN) for n, axes in memory_axes(encoded).items()}
         self._step, self._least_width = step, least_width
         self._places = Places()
         self._memory = EncoderMemory(lengths)
+        self._shortlists = shortlists
         self._caches = DecoderCaches(step.inputs)
         self._states = DecoderStates(step.inputs)
         self._starts: dict[Slot, dict[str, Array]] = {}
@@ -52,10 +60,14 @@ class Lane:
         """Number of running sentences."""
         return self._places.taken
 
-    def admit(self, slots: Sequence[Slot], encoded: Mapping[str, Array]) -> None:
-        """Add sentences, row i of each tensor belonging to slots[i]."""
+    def admit(
+        self, slots: Sequence[Slot], encoded: Mapping[str, Array], lists: Sequence[Ids] = ()
+    ) -> None:
+        """Add sentences, row i of each tensor and `lists[i]`, its shortlist, being slots[i]'s."""
         places = self._places.admit(slots)
         self._memory.admit(places, encoded)
+        if self._shortlists is not None:
+            self._shortlists.admit(places, lists)
         for i, slot in enumerate(slots):
             self._starts[slot] = {n: encoded[n][i : i + 1] for n in self._states.start_names}
 
@@ -73,15 +85,19 @@ class Lane:
         feeds = {
             names.LAST_IDS: grid.spread(rows.last_ids),
             names.POSITIONS: grid.spread(positions),
-            names.WANTED_IDS: wanted,
         }
+        if self._shortlists is None:
+            listed, feeds[names.WANTED_IDS] = NO_TENSORS, wanted
+        else:
+            feeds[names.WANTED_PLACES] = self._shortlists.columns(grid.sentences, wanted)
+            listed = self._shortlists.fit(k)
         if self._states.names:
             feeds[names.PARENTS] = grid.spread(self._origins(rows)).ravel()
         following = self._states.following(grid.n_cells)
         found = self._room(wanted, k, with_attention)
         kept = (
             *(self._memory.tensors, self._states.tensors, self._caches.tensors),
-            *(self._caches.told, self._ask(Asked(grid, k, with_attention))),
+            *(listed, self._caches.told, self._ask(Asked(grid, k, with_attention))),
         )
         self._step.run_into(feeds, kept, (found, following, self._caches.outputs))
         self._states.replace(following)
@@ -100,6 +116,8 @@ class Lane:
         """Free sentences of this lane."""
         places = self._places.retire(slots)
         self._memory.retire(places)
+        if self._shortlists is not None:
+            self._shortlists.retire(places)
         for slot in slots:
             del self._starts[slot]
 
@@ -109,6 +127,8 @@ class Lane:
         if kept is not None:
             self._memory.pack(kept)
             self._caches.pack(kept)
+            if self._shortlists is not None:
+                self._shortlists.pack(kept)
 
     def _grid_of(self, slots: Ids) -> Grid:
         """Where these rows stand: as at the last step, where neither they nor places changed."""

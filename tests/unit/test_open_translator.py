@@ -51,6 +51,6 @@ def test_the_runtime_gets_what_the_settings_say(
 
     monkeypatch.setattr("serving.engine.runtime", lambda name: opening)
     write_echo_bundle(tmp_path / "echo")
-    settings = EngineSettings(precision="fp32", threads=2, device="cuda")
+    settings = EngineSettings(precision="fp32", threads=2, device="cuda", shortlist=True)
     with Translator.open(tmp_path / "echo", settings):
-        assert asked == [("fp32", 2, "cuda")]
+        assert asked == [("fp32", 2, "cuda", True)]

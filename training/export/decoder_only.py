@@ -126,7 +126,7 @@ class _Step(_Stack):
             attention = partial(self.attention, layer.self_attention, i, memory[2 * i :])
             x = self.through(i, x, attention)
         hidden = graph.reshape(graph.norm(x, self.model.norm), -1, self.config.d_model)
-        choose_best(graph, hidden, self.live, self.model.output, self.limits.never_emitted)
+        choose_best(graph, hidden, self.live, self.model.output, self.limits)
         return graph.model()
 
     def places_in_sequence(self) -> str:

@@ -1,6 +1,7 @@
 """The graphs of any model, checked by ONNX itself."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import onnx
@@ -10,8 +11,9 @@ from training.export.decoder_only import decoder_only_graphs
 from training.export.graph import Ranges
 from training.export.gru import gru_graphs
 from training.export.hybrid import hybrid_graphs
+from training.export.listing import listing_graph
 from training.export.recurrent import recurrent_graphs
-from training.export.signature import GraphPair, Limits
+from training.export.signature import GraphPair, Limits, ShortlistPair, output_bias
 from training.export.transformer import transformer_graphs
 from training.models.decoder_only import DecoderOnly
 from training.models.gru import GRU
@@ -36,14 +38,33 @@ def build_graphs(model: Seq2Seq, ranges: Ranges, limits: Limits) -> GraphPair:
         ConfigError: a family that has no graphs.
         BundleError: `onnx.checker` finds a graph invalid.
     """
+    graphs = _builder(model)(model, ranges, limits)
+    for graph in (graphs.encoder, graphs.step):
+        _check(graph)
+    return graphs
+
+
+def build_shortlist_graphs(model: Seq2Seq, ranges: Ranges, limits: Limits) -> ShortlistPair:
+    """The listing graph and the shortlisted step graph of a model.
+
+    Raises:
+        ConfigError: a family that has no graphs.
+        BundleError: `onnx.checker` finds a graph invalid.
+    """
+    step = _builder(model)(model, ranges, replace(limits, shortlisted=True)).step
+    bias = output_bias(model.output, limits.never_emitted)
+    graphs = ShortlistPair(listing_graph(model.output, ranges, bias), step)
+    for graph in (graphs.listing, graphs.step):
+        _check(graph)
+    return graphs
+
+
+def _builder(model: Seq2Seq) -> Callable[[Any, Ranges, Limits], GraphPair]:
     build = GRAPHS.get(type(model))
     if build is None:
         known = ", ".join(sorted(kind.__name__ for kind in GRAPHS))
         raise ConfigError(f"{type(model).__name__} cannot be exported yet, only {known}")
-    graphs = build(model, ranges, limits)
-    for graph in (graphs.encoder, graphs.step):
-        _check(graph)
-    return graphs
+    return build
 
 
 def _check(graph: onnx.ModelProto) -> None:

@@ -131,10 +131,29 @@ class GraphBuilder:
         if bias is None:
             bias = np.concatenate([_bias_of(layer) for layer in layers])
         if layers[0] in self._ranges:
-            return self._linear_int8(x, self._ranges[layers[0]], weight, bias)
+            integers, scales = quantize_weight(weight)
+            parts = self.constant(integers.T), self.constant(scales), self.constant(bias)
+            return self.linear_int8(x, self._ranges[layers[0]], *parts)
         if flat:
             return self.op("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
         return self.op("Add", self.op("MatMul", x, self.constant(weight.T)), self.constant(bias))
+
+    def linear_int8(self, x: str, found: Range, weight: str, scales: str, bias: str) -> str:
+        """Multiply x, in 8 unsigned bits, by a weight (d_in, d_out) in signed 8."""
+        scale, zero_point = self.constant(found.scale), self.constant(found.zero_point)
+        if (x, found) not in self._quantized:
+            self._quantized[x, found] = self.op("QuantizeLinear", x, scale, zero_point)
+        return self.op(
+            "MatMulIntegerToFloat",
+            *(self._quantized[x, found], weight, scale, scales, zero_point),
+            "",  # weights are symmetric: their zero point is 0
+            bias,
+            domain=MICROSOFT,
+        )
+
+    def range_of(self, layer: nn.Module) -> Range | None:
+        """The range of what a layer reads, where it computes in 8 bits."""
+        return self._ranges.get(layer)
 
     def cuts_negative(self, layer: nn.Module) -> bool:
         """Whether a layer reads its input in 8 unsigned bits that begin at 0."""
@@ -168,24 +187,6 @@ class GraphBuilder:
             opsets.append(helper.make_opsetid(MICROSOFT, MICROSOFT_VERSION))
         return helper.make_model(
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="seq2serve"
-        )
-
-    def _linear_int8(self, x: str, found: Range, weight: Floats, bias: Floats) -> str:
-        """The same layers with x in unsigned 8 bits by a fixed scale, weights in signed 8 bits."""
-        scale, zero_point = self.constant(found.scale), self.constant(found.zero_point)
-        if (x, found) not in self._quantized:
-            self._quantized[x, found] = self.op("QuantizeLinear", x, scale, zero_point)
-        integers, scales = quantize_weight(weight)
-        return self.op(
-            "MatMulIntegerToFloat",
-            self._quantized[x, found],
-            self.constant(integers.T),
-            scale,
-            self.constant(scales),
-            zero_point,
-            "",  # weights are symmetric: their zero point is 0
-            self.constant(bias),
-            domain=MICROSOFT,
         )
 
     def _subgraph(

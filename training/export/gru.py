@@ -221,7 +221,7 @@ class _Step:
         context = self.context(hidden)
         hidden = self.cell(model.context_cell, context, hidden, name=names.NEXT + "hidden")
         deep = self.deep_output(model.deep_output, hidden, context, embedded)
-        choose_best(graph, deep, self.live, model.output, self.limits.never_emitted)
+        choose_best(graph, deep, self.live, model.output, self.limits)
         return graph.model()
 
     def state(self, name: str, size: int) -> str:

@@ -86,7 +86,7 @@ class DecoderStep:
         both = graph.op("Concat", self.context(query), query, axis=1)
         fed = "" if decoder.feed is None else names.NEXT + "fed"
         hidden = graph.op("Tanh", graph.linear(both, decoder.combine), name=fed)
-        choose_best(graph, hidden, self.live, self.model.output, limits.never_emitted)
+        choose_best(graph, hidden, self.live, self.model.output, limits)
         return graph.model()
 
     def word(self) -> str:

@@ -178,7 +178,7 @@ class _Step(Parts):
             x = self.residual(layer.feed_forward_residual, x, feed_forward)
         self.attention_weights(memory[-2])
         hidden = graph.reshape(graph.norm(x, model.decoder.norm), -1, self.config.d_model)
-        choose_best(graph, hidden, self.live, model.output, self.limits.never_emitted)
+        choose_best(graph, hidden, self.live, model.output, self.limits)
         return graph.model()
 
     def add_positions(self, x: str) -> str:
