@@ -4,13 +4,16 @@ import json
 import shlex
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from mt.errors import ConfigError
 from mt.search_options import SearchOptions
 from training.recipe import read_recipe
+
+if TYPE_CHECKING:
+    from training.export.shortlist import ShortlistPlan
 
 INTERRUPTED = 130  # what shells report after Ctrl-C
 _SETTING = click.option(
@@ -271,15 +274,34 @@ def plot(results: tuple[Path, ...], out: Path) -> None:
 @click.option(
     "--max-int8-loss", type=float, default=0.3, show_default=True, help="BLEU 8 bits may cost."
 )
+@click.option("--shortlist", is_flag=True, help="Learn a vocabulary shortlist; its cost is told.")
+@click.option("--shortlist-best", type=int, help="Translations listed of a source piece [50].")
+@click.option("--shortlist-frequent", type=int, help="Pieces listed for every sentence [200].")
 def export(
-    model: Path, out: Path, name: str | None, precisions: tuple[str, ...], max_int8_loss: float
+    model: Path,
+    out: Path,
+    name: str | None,
+    precisions: tuple[str, ...],
+    max_int8_loss: float,
+    shortlist: bool,
+    shortlist_best: int | None,
+    shortlist_frequent: int | None,
 ) -> None:
     """Export MODEL (a run or a checkpoint) to an ONNX bundle, unless parity fails."""
     from training.export import export as export_model
 
-    bundle = export_model(model, out, precisions, name=name, largest_loss=max_int8_loss)
+    plan = _shortlist_plan(shortlist, best=shortlist_best, frequent=shortlist_frequent)
+    bundle = export_model(
+        model, out, precisions, name=name, largest_loss=max_int8_loss, shortlist=plan
+    )
     size = sum(entry.size for entry in bundle.manifest.files.values()) / 2**20
     click.echo(f"{out}: {bundle.manifest.name}, {'+'.join(bundle.manifest.graphs)}, {size:.1f} MiB")
+    for cost in bundle.manifest.parity.get("shortlist", []):
+        click.echo(
+            f"shortlist, {cost['precision']}, beam {cost['beam_size']}: BLEU {cost['bleu']:.2f}, "
+            f"{cost['full_bleu']:.2f} without; {cost['step_ms']:.2f} ms a step, "
+            f"{cost['full_step_ms']:.2f} without; {cost['listed']:.0f} ids a sentence"
+        )
     click.echo(f"next: seq2serve serve {out}")
 
 
@@ -308,6 +330,21 @@ def demo(out: Path, overrides: tuple[str, ...], port: int, sentences: int | None
 
     recipes = {system: read_recipe(f"demo-{system}", overrides) for system in SYSTEMS}
     run_demo(out, recipes, port, sentences)
+
+
+def _shortlist_plan(wanted: bool, **sizes: int | None) -> "ShortlistPlan | None":
+    """The plan of a shortlist from flags, where one is wanted.
+
+    Raises:
+        ConfigError: a size is out of range, or given for no shortlist; names the flag.
+    """
+    from mt.config import validate
+    from training.export.shortlist import ShortlistPlan
+
+    given = {key: size for key, size in sizes.items() if size is not None}
+    if given and not wanted:
+        raise ConfigError(f"--shortlist-{next(iter(given))} needs --shortlist")
+    return validate(given, ShortlistPlan, where="shortlist flags") if wanted else None
 
 
 def search_options(**values: float) -> SearchOptions:

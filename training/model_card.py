@@ -10,7 +10,7 @@ from training.models import FAMILIES
 
 def model_card(manifest: Manifest) -> str:
     """The card as Markdown."""
-    sections = (_head, _serve, _scores, _data, _parity, _quantization, _limits, _origin)
+    sections = (_head, _serve, _scores, _data, _parity, _quantization, _shortlist, _limits, _origin)
     return "\n\n".join(filter(None, (section(manifest) for section in sections))) + "\n"
 
 
@@ -86,6 +86,30 @@ def _quantization(manifest: Manifest) -> str:
             f"{saturated:.4%} of what a layer reads."
         )
     return "\n\n".join(sections)
+
+
+def _shortlist(manifest: Manifest) -> str:
+    costs, files = manifest.parity.get("shortlist", []), manifest.shortlist
+    if files is None or not costs:
+        return ""
+    columns = ("graphs", "beam", "ids a sentence", "same", "BLEU", "without", "ms", "without")
+    rows = [
+        (
+            *(cost["precision"], cost["beam_size"], f"{cost['listed']:.0f}"),
+            *(f"{cost['identical']} of {cost['sentences']}", f"{cost['bleu']:.2f}"),
+            f"{cost['full_bleu']:.2f}",
+            *(f"{cost['step_ms']:.3f}", f"{cost['full_step_ms']:.3f}"),
+        )
+        for cost in costs
+    ]
+    origin = files.origin
+    head = (
+        f"{origin['method']} on {origin['pairs']:,} sentence pairs: the {origin['best']} best of "
+        f"each source piece, and the {origin['frequent']} most frequent. It is off unless "
+        f"`engine.shortlist` is true. Measured on {manifest.parity['sentences_of']}; ms: of a "
+        f"decoding step of {costs[0]['together']} sentences."
+    )
+    return f"## Vocabulary shortlist\n\n{head}\n\n{_table(columns, rows)}"
 
 
 def _limits(manifest: Manifest) -> str:

@@ -1,11 +1,13 @@
 """A run on disk becomes a bundle that serving opens, or nothing at all."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from mt import bundle as bundles
 from mt.beam_search import SearchOptions, search
@@ -17,7 +19,9 @@ from tests.tiny_models import GRU_SIZES, sharpened
 from tests.tiny_run import random_pairs, tiny_recipe, tiny_tokenizer, write_corpus
 from training.budget import RunState
 from training.checkpoint import Origin
+from training.cli import export as export_verb
 from training.export import assemble, export
+from training.export.shortlist import ShortlistPlan
 from training.models import build_model
 from training.recipe import to_values
 from training.stepper import TorchStepper
@@ -185,3 +189,47 @@ def test_exporting_again_replaces_the_bundle(run: Path, tmp_path: Path) -> None:
     export(run, out, ["fp32"], name="first")
     assert export(run, out, ["fp32"], name="second").manifest.name == "second"
     assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".")} == set()
+
+
+def test_a_shortlist_is_learnt_and_its_cost_is_told(run: Path, tmp_path: Path) -> None:
+    plan = ShortlistPlan(best=6, frequent=9)
+    bundle = export(run, tmp_path / "bundle", shortlist=plan)
+    manifest, shortlist = bundle.manifest, bundle.shortlist()
+    assert manifest.shortlist is not None
+    assert manifest.shortlist.origin["pairs"] == 200
+    costs = {(c["precision"], c["beam_size"]): c for c in manifest.parity["shortlist"]}
+    assert costs.keys() == {(p, b) for p in ("fp32", "int8") for b in (1, 5)}
+    for key, cost in costs.items():
+        check = next(
+            c for c in manifest.parity["checks"] if (c["precision"], c["beam_size"]) == key
+        )
+        assert cost["full_bleu"] == pytest.approx(check["bleu"])
+        assert 0 <= cost["identical"] <= cost["sentences"] == 12
+        assert 9 < cost["listed"] < manifest.vocab_size
+        assert min(cost["step_ms"], cost["full_step_ms"]) > 0
+    card = (bundle.folder / bundles.MODEL_CARD).read_text()
+    assert "the 6 best of each source piece, and the 9 most frequent" in card
+    source = bundle.tokenizer.encode_source("the cat sees a dog")
+    stepper = open_stepper(bundle, shortlist=True)
+    (best,) = search(stepper, [source], SearchOptions(max_length=9))[0]
+    assert set(best.ids) <= set(shortlist.of(source).tolist())
+
+
+def test_export_tells_the_cost_of_a_shortlist(run: Path, tmp_path: Path) -> None:
+    flags = ["--shortlist", "--shortlist-best", "5", "--precision", "fp32"]
+    told = CliRunner().invoke(export_verb, [str(run), "--out", str(tmp_path / "b"), *flags])
+    assert told.exit_code == 0, told.output
+    assert re.search(r"shortlist, fp32, beam 5: BLEU \d+\.\d\d, .* ids a sentence", told.output)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--shortlist-best", "5"], "--shortlist-best needs --shortlist"),
+        (["--shortlist", "--shortlist-frequent", "0"], "shortlist flags: frequent: .*equal to 1"),
+    ],
+)
+def test_shortlists_that_cannot_be_had(flags: list[str], says: str, tmp_path: Path) -> None:
+    refused = CliRunner().invoke(export_verb, ["no-run", "--out", str(tmp_path / "b"), *flags])
+    assert isinstance(refused.exception, ConfigError)
+    assert re.search(says, str(refused.exception))

@@ -2,11 +2,12 @@
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -20,11 +21,13 @@ from training.console import Progress
 from training.corpora.corpus import Corpus, open_corpus
 from training.corpora.pair import Pair
 from training.dataset import read_facts
-from training.export.families import build_graphs
+from training.export.families import build_graphs, build_shortlist_graphs
 from training.export.graph import NO_RANGES, OPSET
 from training.export.parity import BEAM_SIZES, LARGEST_LOSS, TIE, Agreement, Reference, require
 from training.export.quantize import Quantization, Sentence, quantize
-from training.export.signature import Limits, file_names
+from training.export.shortlist import LearntShortlist, ShortlistPlan, learn_shortlist, sample
+from training.export.shortlist_cost import ShortlistCost, Trial
+from training.export.signature import SHORTLIST, Limits, file_names, shortlist_files
 from training.model_card import model_card
 from training.models.seq2seq import count_parameters
 from training.prepare import DATA
@@ -49,12 +52,14 @@ def export(
     default_precision: str | None = None,
     name: str | None = None,
     largest_loss: float = LARGEST_LOSS,
+    shortlist: ShortlistPlan | None = None,
 ) -> Bundle:
     """Write the bundle of a run or checkpoint, whole or not at all, and open it.
 
     default_precision: what is served unless another is asked for (None: the first of precisions);
     name: what clients ask for (None: the recipe's); largest_loss: the most BLEU that 8 bits may
-    cost on the sentences of the parity check.
+    cost on the sentences of the parity check; shortlist: learn a vocabulary shortlist, and report
+    what it costs and saves.
 
     Raises:
         ConfigError: an unknown precision, a default that is not to be written, or a bad name.
@@ -80,7 +85,11 @@ def export(
         sha256=trained.origin.corpus_sha256,
         train_pairs=_train_pairs(checkpoint, trained, corpus),
     )
-    return assemble(trained, data, validation, out, plan)
+    learnt = None
+    if shortlist is not None:
+        sampled = sample(corpus.train_pairs(), data.train_pairs, trained.tokenizer)
+        learnt = learn_shortlist(sampled, trained.tokenizer.vocab_size, shortlist)
+    return assemble(trained, data, validation, out, plan, learnt)
 
 
 class Plan(Strict):
@@ -99,9 +108,16 @@ class Plan(Strict):
 
 
 def assemble(
-    trained: Trained, data: Data, validation: Sequence[Pair], out: Path, plan: Plan
+    trained: Trained,
+    data: Data,
+    validation: Sequence[Pair],
+    out: Path,
+    plan: Plan,
+    learnt: LearntShortlist | None = None,
 ) -> Bundle:
     """Export a model that is loaded; `validation` pairs prove parity and calibrate 8 bits.
+
+    learnt: the bundle's vocabulary shortlist; None: it gets none.
 
     Raises:
         BundleError: as for `export`.
@@ -112,16 +128,21 @@ def assemble(
     if INT8 in plan.precisions:
         sentences = [_as_read(trained.tokenizer, pairs) for pairs in (calibrating, proving)]
         quantization = quantize(trained.model, *sentences)
-    files = _files(trained, quantization, plan)
-    manifest = _manifest(trained, data, quantization, plan)
-    agreements = _prove(trained, proving, files, manifest)
-    require(agreements, plan.largest_loss)
-    parity = _report(agreements, data, trained)
+    files = _files(trained, quantization, plan, learnt)
+    manifest = _manifest(trained, data, quantization, plan, learnt)
+    proof = _prove(trained, proving, files, manifest)
+    require(proof.agreements, plan.largest_loss)
+    parity = _report(proof, data, trained)
     return _write(out, files, manifest.model_copy(update={"parity": parity}))
 
 
-def _files(trained: Trained, quantization: Quantization | None, plan: Plan) -> dict[str, bytes]:
-    """Tokenizer and graphs."""
+def _files(
+    trained: Trained,
+    quantization: Quantization | None,
+    plan: Plan,
+    learnt: LearntShortlist | None,
+) -> dict[str, bytes]:
+    """Tokenizer, graphs and shortlist."""
     never = trained.tokenizer.never_emitted()
     limits = Limits(max(MAX_POSITIONS, trained.recipe.batching.max_length), never)
     files = {bundles.TOKENIZER: trained.tokenizer.model}
@@ -130,11 +151,19 @@ def _files(trained: Trained, quantization: Quantization | None, plan: Plan) -> d
         if precision == INT8 and quantization is not None:
             ranges = quantization.by_layer(trained.model)
         files |= build_graphs(trained.model, ranges, limits).files(precision)
+        if learnt is not None:
+            files |= build_shortlist_graphs(trained.model, ranges, limits).files(precision)
+    if learnt is not None:
+        files[SHORTLIST] = learnt.shortlist.to_bytes()
     return files
 
 
 def _manifest(
-    trained: Trained, data: Data, quantization: Quantization | None, plan: Plan
+    trained: Trained,
+    data: Data,
+    quantization: Quantization | None,
+    plan: Plan,
+    learnt: LearntShortlist | None,
 ) -> Manifest:
     """All facts but parity and the files themselves, which `mt.bundle.write` adds."""
     recipe = trained.recipe
@@ -151,6 +180,7 @@ def _manifest(
         opset=OPSET,
         graphs={precision: file_names(precision) for precision in plan.precisions},
         default_precision=plan.default_precision,
+        shortlist=shortlist_files(plan.precisions, learnt.origin) if learnt else None,
         quantization={} if quantization is None else {INT8: quantization.values()},
         recipe=to_values(recipe),
         checkpoint_sha256=trained.sha256,
@@ -161,25 +191,34 @@ def _manifest(
     )
 
 
+class Proof(NamedTuple):
+    """What was measured of a bundle before it is written."""
+
+    agreements: list[Agreement]
+    shortlist_costs: list[ShortlistCost]
+
+
 def _prove(
     trained: Trained, pairs: Sequence[Pair], files: Mapping[str, bytes], manifest: Manifest
-) -> list[Agreement]:
+) -> Proof:
     """Translate with PyTorch and with the graphs, run as serving will run them."""
-    threads = torch.get_num_threads()
-    n_runs = len(BEAM_SIZES) * (1 + len(manifest.graphs))
+    threads, listed = torch.get_num_threads(), manifest.shortlist is not None
+    n_runs = len(BEAM_SIZES) * (1 + (3 if listed else 1) * len(manifest.graphs))
+    proof = Proof([], [])
     with TemporaryDirectory() as folder, Progress(f"export {manifest.name}") as bar:
         finished = _Counter(bar, n_runs * len(pairs))
         draft = _write(Path(folder) / manifest.name, files, manifest)
         torch_stepper = TorchStepper(trained.model, trained.tokenizer.never_emitted())
         limit = manifest.max_source_tokens
         reference = Reference(pairs, trained.tokenizer, torch_stepper, limit, finished)
-        return [
-            agreement
-            for precision in manifest.graphs
-            for agreement in reference.compare(
-                precision, runtime()(draft, precision, threads), finished
-            )
-        ]
+        for precision in manifest.graphs:
+            stepper = runtime()(draft, precision, threads)
+            proof.agreements.extend(reference.compare(precision, stepper, finished))
+            if listed:
+                short = runtime()(draft, precision, threads, shortlist=True)
+                costs = Trial(reference, draft.shortlist(), stepper, short)
+                proof.shortlist_costs.extend(costs.measure(precision, finished))
+    return proof
 
 
 class _Counter:
@@ -193,14 +232,17 @@ class _Counter:
         self._bar.update(self._done / self._total, "comparing translations with PyTorch's")
 
 
-def _report(agreements: Sequence[Agreement], data: Data, trained: Trained) -> dict[str, object]:
+def _report(proof: Proof, data: Data, trained: Trained) -> dict[str, object]:
     """The parity report of the manifest."""
-    return {
+    report: dict[str, object] = {
         "reference": f"torch {version('torch')}",
         "sentences_of": f"{data.name}:{trained.recipe.evaluation.split}",
         "tie_nats": TIE,
-        "checks": [agreement.values() for agreement in agreements],
+        "checks": [agreement.values() for agreement in proof.agreements],
     }
+    if proof.shortlist_costs:
+        report["shortlist"] = [asdict(cost) for cost in proof.shortlist_costs]
+    return report
 
 
 def _write(folder: Path, files: Mapping[str, bytes], manifest: Manifest) -> Bundle:

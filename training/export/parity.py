@@ -71,7 +71,7 @@ class Agreement:
 
 
 class Reference:
-    """Validation sentences, and what PyTorch makes of them at each beam size."""
+    """Validation sentences (`sources`, ids), and what PyTorch makes of them at each beam size."""
 
     def __init__(
         self,
@@ -92,13 +92,13 @@ class Reference:
             raise CorpusError(
                 f"no validation sentence of 1 to {max_source_tokens - 1} tokens to compare on"
             )
-        self._sources = [sources[i] for i in kept]
+        self.sources = [sources[i] for i in kept]
         self._references = [pairs[i].tgt for i in kept]
         self._tokenizer = tokenizer
         self._translations = dict(self._translate(stepper, on_finished))
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self.sources)
 
     def compare(
         self, precision: str, stepper: Stepper, on_finished: OnFinished | None = None
@@ -115,7 +115,7 @@ class Reference:
         """The best translation of every sentence, at each beam size."""
         for beam_size in BEAM_SIZES:
             options = SearchOptions(beam_size=beam_size)
-            found = search(stepper, self._sources, options, on_finished=on_finished)
+            found = search(stepper, self.sources, options, on_finished=on_finished)
             yield beam_size, [hypotheses[0] for hypotheses in found]
 
     def _agreement(self, precision: str, beam_size: int, found: list[Hypothesis]) -> Agreement:
@@ -133,11 +133,12 @@ class Reference:
             tied=sum(tied),
             different=[i for i, different in enumerate(neither, start=1) if different],
             log_prob_difference=max(gaps, default=0.0),
-            bleu=self._bleu(found),
-            torch_bleu=self._bleu(wanted),
+            bleu=self.bleu(found),
+            torch_bleu=self.bleu(wanted),
         )
 
-    def _bleu(self, hypotheses: list[Hypothesis]) -> float:
+    def bleu(self, hypotheses: list[Hypothesis]) -> float:
+        """Of translations of all `sources`."""
         texts = [self._tokenizer.decode(hypothesis.ids) for hypothesis in hypotheses]
         return bleu(texts, self._references).value
 
