@@ -29,6 +29,9 @@ class SubwordsConfig(Strict):
     )
     byte_fallback: bool = Field(False, description="spell unknown characters in bytes")
     split_digits: bool = Field(False, description="each digit a piece of its own")
+    tags: tuple[str, ...] = Field(
+        (), description="marks that are one piece each, as `<BT>` before back-translated sources"
+    )
     sample: int = Field(
         2_000_000,
         ge=1,
@@ -88,6 +91,7 @@ def train_subwords(texts: Iterable[str], config: SubwordsConfig) -> Tokenizer:
             character_coverage=config.character_coverage,
             byte_fallback=config.byte_fallback,
             split_digits=config.split_digits,
+            user_defined_symbols=list(config.tags),
             normalization_rule_name="nmt_nfkc",
             pad_id=PAD_ID,
             unk_id=UNK_ID,

@@ -34,16 +34,16 @@ class FileJob:
         return self.target.with_name(f".{self.target.name}.job")
 
 
-def plan(inputs: Sequence[str], out: Path) -> list[FileJob]:
+def plan(inputs: Sequence[str], out: Path, endings: Sequence[str] = ENDINGS) -> list[FileJob]:
     """Files, folders (with all that is in them) and patterns, as jobs.
 
-    Several go below `out`, laid out as they were; a single file goes to it, or into it where it is
-    a folder.
+    endings: of the files that are taken from a folder. Several go below `out`, laid out as they
+    were; a single file goes to it, or into it where it is a folder.
 
     Raises:
         ConfigError: there is no such file; two would go to the same place, or one to its own.
     """
-    found = [(one, root) for given in inputs for one, root in _files(given)]
+    found = [(one, root) for given in inputs for one, root in _files(given, endings)]
     alone = len(found) == 1 and Path(inputs[0]).is_file() and not out.is_dir()
     jobs = [FileJob(one, out if alone else out / one.relative_to(root)) for one, root in found]
     jobs = list(dict.fromkeys(jobs))
@@ -93,11 +93,11 @@ def read(path: Path) -> bytes:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _files(given: str) -> Iterable[tuple[Path, Path]]:
+def _files(given: str, endings: Sequence[str]) -> Iterable[tuple[Path, Path]]:
     """Each file, and the folder that its place is told from."""
     path = Path(given)
     if path.is_dir():
-        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS)
+        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in endings)
         return [(one, path) for one in inside if one.is_file()]
     if path.is_file():
         return [(path, path.parent)]

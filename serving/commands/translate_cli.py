@@ -43,6 +43,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--scores", is_flag=True, help="write the score and a tab before each translation")
 @click.option("--precision", help="graphs to run  [the bundle's default]")
 @click.option("--threads", type=int, default=1, show_default=True, help="of one model step")
+@click.option("--ray", is_flag=True, help="large FILES, by Ray Data on RAY_ADDRESS or this machine")
+@click.option("--actors", type=click.IntRange(1), help="of --ray  [as many as cores allow]")
+@click.option("--field", default="text", show_default=True, help="of --ray: JSON lines, Parquet")
 @click.option(
     "--batch", type=click.IntRange(1), default=256, show_default=True, help="lines read at once"
 )
@@ -59,6 +62,9 @@ def translate(
     batch: int,
     precision: str | None,
     threads: int,
+    ray: bool,
+    actors: int | None,
+    field: str,
     **search: int | float | None,
 ) -> None:
     """Translate lines or files, by a BUNDLE or by a server.
@@ -68,10 +74,23 @@ def translate(
     that a server takes (patterns and folders too) are translated; those that are there already are
     left alone, so that an interrupted run goes on where it stopped.
 
+    With --ray large FILES (.jsonl and .parquet, which gain a field `translation`; others are lines)
+    are cut into shards for many processes or machines, and a finished shard is never done again.
+
     An API key for a server is read from SEQ2SERVE_API_KEY.
     """
     given = {name: value for name, value in search.items() if value is not None}
     work = Work(out, kind, scores, batch)
+    if ray:
+        _in_bulk(
+            server,
+            inputs,
+            work,
+            given,
+            {"precision": precision, "threads": threads},
+            (actors, field),
+        )
+        return
     if server is not None:
         _by_server(server, source, target, (model, glossary), inputs, work, given)
         return
@@ -131,6 +150,32 @@ def _by_bundle(
 
     with _reading(files) as source:
         lines.translate(Path(bundle), chosen, options, source, work.batch, work.scores)
+
+
+def _in_bulk(
+    server: str | None,
+    inputs: Sequence[str],
+    work: Work,
+    search: dict[str, Any],
+    engine: dict[str, Any],
+    chosen: tuple[int | None, str],
+) -> None:
+    from mt.search_options import SearchOptions
+    from serving.bulk import bulk, tables
+    from serving.bulk.shards import Order
+    from serving.commands import file_jobs
+    from serving.settings import EngineSettings
+
+    if server is not None or work.kind is not None or work.scores:
+        raise ConfigError("--ray goes without --server, --format and --scores")
+    if len(inputs) < 2 or work.out is None:
+        raise ConfigError("--ray needs a BUNDLE, FILES and --out")
+    options = validate(search, SearchOptions, where="translate")
+    settings = validate(engine, EngineSettings, "translate")
+    actors, field = chosen
+    order = Order(Path(inputs[0]).resolve(), settings, options, field)
+    jobs = file_jobs.plan(inputs[1:], work.out, tables.ENDINGS)
+    bulk.run(jobs, order, bulk.workers(True, actors))
 
 
 def _by_server(

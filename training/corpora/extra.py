@@ -1,4 +1,5 @@
-"""Training pairs beside a corpus's own: what `seq2serve distill` wrote, or any files of pairs.
+"""Training pairs beside a corpus's own: what `seq2serve distill` or `backtranslate` wrote, or any
+files of pairs.
 
 Validation and test stay those of the corpus; `Corpus.train_pairs` keeps their sentences out.
 """
@@ -8,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from mt.bundle import Score
 from mt.config import Strict
@@ -18,6 +19,7 @@ from training.corpora.pair import Pair
 from training.corpora.readers import JsonLinesFile, PairSource, paths, read_pairs
 
 PROVENANCE = "distilled.json"
+SYNTHETIC = "synthetic.json"  # of `seq2serve backtranslate`
 
 Direction = Literal["forward", "backward"]
 Extras = Annotated[tuple[Path | PairSource, ...], BeforeValidator(as_list)]
@@ -60,6 +62,30 @@ class Provenance(Strict):
     sentences: int | None
     search: dict[str, Any]
     models: tuple[DistilledPairs, ...]
+
+
+class Synthetic(BaseModel):
+    """What `seq2serve backtranslate` says of a folder: its languages, its files by name."""
+
+    source: str
+    target: str
+    files: dict[str, str]
+
+    def sources(self, folder: Path) -> list[PairSource]:
+        """The files, each with all its pairs."""
+        return [JsonLinesFile(path=folder / name) for name in self.files]
+
+
+def read_synthetic(folder: Path) -> Synthetic:
+    """What a finished back-translation says of itself.
+
+    Raises:
+        CorpusError: it is damaged.
+    """
+    try:
+        return Synthetic.model_validate_json((folder / SYNTHETIC).read_bytes())
+    except ValidationError:
+        raise CorpusError(f"{folder / SYNTHETIC} is damaged; repeat its command") from None
 
 
 def read_provenance(folder: Path) -> Provenance:
@@ -107,10 +133,14 @@ class ExtraPairs:
         return found
 
     def _distilled(self, folder: Path) -> list[PairSource]:
-        provenance = read_provenance(folder.expanduser())
+        place = folder.expanduser()
+        synthetic = read_synthetic(place) if (place / SYNTHETIC).is_file() else None
+        provenance = synthetic or read_provenance(place)
         if (provenance.source, provenance.target) != self._languages:
             raise CorpusError(
                 f"{folder} holds {provenance.source}-{provenance.target} pairs, "
                 f"but the corpus is {'-'.join(self._languages)}"
             )
-        return [JsonLinesFile(path=folder / part.file) for part in provenance.models]
+        if synthetic:
+            return synthetic.sources(folder)
+        return [JsonLinesFile(path=folder / part.file) for part in read_provenance(place).models]
