@@ -1,8 +1,10 @@
 """What a large corpus costs before training: seconds and memory of every stage, one process each.
 
     python -m tests.benchmarks.corpora --pairs 2000000 --json build/corpora.json
+    python -m tests.benchmarks.corpora --pairs 100000000 --stages index lengths plan
 
-Pairs are generated, a tenth of them repetitions, and thrown away at the end.
+Pairs are generated, a tenth of them repetitions, and thrown away at the end. The second command
+needs no text: it asks the index of pairs for random digests, and plans an epoch of random lengths.
 """
 
 import argparse
@@ -14,17 +16,21 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mt.tokenizer import Tokenizer
-from training.batching import BatchingConfig, updates
-from training.corpora.cleaning import CleaningConfig, CleaningReport, clean
+from training.batching import BLOCK, BatchingConfig, updates
+from training.corpora.cleaning import CHUNK, CleaningConfig, CleaningReport, clean
 from training.corpora.pair import Pair
 from training.corpora.readers import TsvFile, read_pairs
+from training.corpora.seen_pairs import SeenPairs
 from training.corpora.splitting import SplitConfig, assign_splits
-from training.dataset import open_dataset, write_dataset
+from training.dataset import DatasetFacts, open_dataset, write_dataset
 from training.subwords import SubwordsConfig, train_subwords
 
 REPEATED = 10  # every so manieth pair came before
@@ -104,6 +110,37 @@ def plan(folder: Path, pairs: int) -> int:
     return pairs
 
 
+def index(folder: Path, pairs: int) -> int:
+    """Looking digests up and remembering them, a tenth of them repetitions."""
+    draw, seen, new = np.random.default_rng(1), SeenPairs(), 0
+    for start in range(0, pairs, CHUNK):
+        digests = draw.integers(2**64, size=min(CHUNK, pairs - start), dtype=np.uint64)
+        digests[::REPEATED] = digests[1]
+        fresh = seen.unseen(digests)
+        seen.add(digests[fresh])
+        new += int(fresh.sum())
+    if len(seen) != new:
+        raise SystemExit(f"{len(seen)} digests are kept, not {new}")
+    return pairs
+
+
+def lengths(folder: Path, pairs: int) -> int:
+    """Encoded pairs without their ids, for `plan`."""
+    data, draw = folder / "data", np.random.default_rng(1)
+    data.mkdir()
+    for side in ("src", "tgt"):
+        path = data / f"{side}.offsets.npy"
+        offsets = np.lib.format.open_memmap(path, "w+", np.int64, (pairs + 1,))
+        for start in range(0, pairs, BLOCK):
+            some = draw.integers(4, 40, size=min(BLOCK, pairs - start))
+            offsets[start + 1 : start + 1 + len(some)] = offsets[start] + np.cumsum(some)
+        with (data / f"{side}.ids").open("wb") as ids:
+            ids.truncate(4 * int(offsets[-1]))  # a file of holes
+    facts = DatasetFacts({}, 128, pairs, 0, 0, 0)
+    (data / "dataset.json").write_text(json.dumps(asdict(facts)))
+    return pairs
+
+
 STAGES: tuple[Callable[[Path, int], int], ...] = (
     write,
     count,
@@ -113,6 +150,7 @@ STAGES: tuple[Callable[[Path, int], int], ...] = (
     encode,
     plan,
 )
+TEXTLESS = (index, lengths)
 
 
 def measure(stage: Callable[[Path, int], int], folder: Path, pairs: int) -> dict[str, Any]:
@@ -146,12 +184,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=200_000)
     parser.add_argument("--json", type=Path)
+    known = {stage.__name__: stage for stage in (*STAGES, *TEXTLESS)}
+    parser.add_argument("--stages", nargs="+", choices=known, default=[s.__name__ for s in STAGES])
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="seq2serve-corpora-"))
     try:
         rows = []
-        for stage in STAGES:
-            rows.append(row := measure(stage, folder, chosen.pairs))
+        for name in chosen.stages:
+            rows.append(row := measure(known[name], folder, chosen.pairs))
             speed = f"{row['pairs_per_cpu_second']:>11,} pairs a CPU second"
             print(f"{row['stage']:<10}{row['seconds']:>9.1f} s {speed} {row['peak_mib']:>7} MiB")
             if chosen.json:
