@@ -16,7 +16,7 @@ from mt.errors import MTError, UnavailableError
 from serving import dialects, http_errors, metrics
 from serving.board import Poster
 from serving.dialects.dialect import Dialect, OpenToBrowsers
-from serving.dispatch import service_of
+from serving.dispatch import asked_service
 from serving.http_errors import ErrorWriter
 from serving.models import Models
 from serving.routes import (
@@ -115,7 +115,7 @@ def _facts(request: Request) -> Facts:
     return facts
 
 
-ServiceOf = Annotated[Service, Depends(service_of)]
+ServiceOf = Annotated[Service, Depends(asked_service)]
 
 
 @router.get("/v1/models", response_model=ModelList, responses=problem_responses(503))

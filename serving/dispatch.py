@@ -57,6 +57,11 @@ def service_of(request: Request) -> Service:
     return service
 
 
+async def asked_service(request: Request) -> Service:
+    """The same for FastAPI, which would run a plain function in a thread, for every request."""
+    return service_of(request)
+
+
 async def translate(request: Request, order: Order) -> list[Answer]:
     """One answer for each text, in their order. The request's body must have been read.
 
@@ -126,6 +131,7 @@ async def _streams(
 ) -> AsyncIterator[list[AsyncGenerator[Piece]]]:
     texts = [order.texts[place] for place in group.places]
     deadline_s = service.settings.limits.deadline_s
+    await service.wait_for_turn()
     async with group.translator.translate_stream(
         texts, options, deadline_s, group.text_options
     ) as streams:
@@ -164,6 +170,7 @@ async def _translate(
 ) -> list[Translation]:
     texts = [order.texts[place] for place in group.places]
     deadline_s = service.settings.limits.deadline_s
+    await service.wait_for_turn()
     translations = await group.translator.translate_async(
         texts, options, deadline_s, group.text_options
     )

@@ -43,6 +43,7 @@ class Service:
         self.files = 0  # waiting to be translated, or under way
         self.jobs: set[asyncio.Task[None]] = set()  # those of them that no request waits for
         self.turn = asyncio.Semaphore(settings.documents.parallel)
+        self._turns = asyncio.Lock()
         self._open_models = open_models
         self._models: Models | None = None
 
@@ -69,6 +70,15 @@ class Service:
     def drain(self) -> None:
         """Refuse new translations from now on; those under way finish."""
         self.draining = True
+
+    async def wait_for_turn(self) -> None:
+        """Before work that holds up the event loop: between two turns it sees who has left.
+
+        Of a rush of requests all bodies are there at once. If all were begun at once too, clients
+        that leave meanwhile would be noticed only after the work for them.
+        """
+        async with self._turns:
+            await asyncio.sleep(0)
 
     async def wait_until_idle(self, timeout_s: float) -> None:
         """Return when all of `in_flight` are answered, or the time is over."""

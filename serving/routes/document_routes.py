@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from serving.dialects.files import download, uploaded
 from serving.dialects.parameters import Lenient, openapi_file, parse, read
-from serving.dispatch import service_of
+from serving.dispatch import asked_service
 from serving.routes.gate import caller_of
 from serving.routes.translate_routes import glossary_use
 from serving.routing import AUTO, Order
@@ -21,7 +21,7 @@ from serving.stores.document_store import Document
 PATH = "/v1/documents"
 
 router = APIRouter()
-ServiceOf = Annotated[Service, Depends(service_of)]
+ServiceOf = Annotated[Service, Depends(asked_service)]
 
 
 class DocumentParameters(Lenient):

@@ -80,3 +80,8 @@ def caller_of(request: Request) -> Caller:
     """Whose request it is."""
     facts: Facts = request.state.facts
     return facts.caller
+
+
+async def asking_caller(request: Request) -> Caller:
+    """The same for FastAPI; see `dispatch.asked_service`."""
+    return caller_of(request)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
-from serving.dispatch import service_of
+from serving.dispatch import asked_service
 from serving.schemas import LANGUAGE, Body, Text, problem_responses
 from serving.service import Service
 from serving.stores import glossaries
@@ -20,7 +20,7 @@ Name = Annotated[Text, Field(min_length=1, max_length=1024)]
 Language = Annotated[str, Query(pattern=LANGUAGE)]
 
 router = APIRouter()
-ServiceOf = Annotated[Service, Depends(service_of)]
+ServiceOf = Annotated[Service, Depends(asked_service)]
 
 
 class DictionaryBody(Body):

@@ -8,8 +8,8 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from mt.errors import ForbiddenError
-from serving.dispatch import service_of
-from serving.routes.gate import caller_of
+from serving.dispatch import asked_service
+from serving.routes.gate import asking_caller
 from serving.schemas import LANGUAGE, Body, Text, problem_responses
 from serving.service import Service
 from serving.stores.access import Caller
@@ -23,7 +23,7 @@ NO_MEMORY = "this server keeps no memory; it needs data_dir"
 router = APIRouter(tags=["Memory"])
 
 
-def memory_of(service: Annotated[Service, Depends(service_of)]) -> MemoryStore:
+async def memory_of(service: Annotated[Service, Depends(asked_service)]) -> MemoryStore:
     """The memory of this server, if it has one."""
     if service.memory is None:
         raise HTTPException(404, NO_MEMORY)
@@ -31,7 +31,7 @@ def memory_of(service: Annotated[Service, Depends(service_of)]) -> MemoryStore:
 
 
 Memory = Annotated[MemoryStore, Depends(memory_of)]
-Whose = Annotated[Caller, Depends(caller_of)]
+Whose = Annotated[Caller, Depends(asking_caller)]
 Code = Annotated[str, Field(pattern=LANGUAGE, strict=True)]
 KeptText = Annotated[Text, Field(min_length=1, max_length=MAX_CHARS)]
 

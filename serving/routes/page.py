@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
 
-from serving.dispatch import service_of
+from serving.dispatch import asked_service
 from serving.file_formats import ENDINGS
 from serving.schemas import Body
 from serving.service import Service
@@ -62,7 +62,7 @@ async def front(request: Request) -> Response:
 
 
 @router.get("/web/facts.json")
-async def facts(service: Annotated[Service, Depends(service_of)]) -> PageFacts:
+async def facts(service: Annotated[Service, Depends(asked_service)]) -> PageFacts:
     """Limits of this server."""
     settings = service.settings
     return PageFacts(

@@ -13,7 +13,7 @@ from mt import log
 from mt.errors import MTError
 from mt.search_options import SearchOptions
 from serving import dispatch, http_errors
-from serving.dispatch import AnswerStream, service_of
+from serving.dispatch import AnswerStream, asked_service
 from serving.routes import answers
 from serving.routes.event_stream import Event, EventStream
 from serving.routes.middleware import Facts, where
@@ -39,10 +39,10 @@ TEXT_FIELDS = TranslateRequest.model_fields.keys() & TextOptions.model_fields.ke
 PROBLEMS = problem_responses(400, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
 router = APIRouter()
-ServiceOf = Annotated[Service, Depends(service_of)]
+ServiceOf = Annotated[Service, Depends(asked_service)]
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Refuse other content types by name, rather than as a body of the wrong shape."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":

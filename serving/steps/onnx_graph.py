@@ -25,6 +25,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = tuple(
 )
 # Eight times slower on a CPU than the two nodes it replaces.
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
+UNREADABLE = (*ORT_ERRORS, UnicodeDecodeError)  # names that are no UTF-8
 FATAL_ONLY = 4  # what ONNX Runtime may print by itself; the rest reaches us as exceptions
 
 
@@ -66,7 +67,7 @@ class OnnxGraph:
             opened = cls(session)
         except OSError as error:
             raise BundleError(f"{path} cannot be read ({error.strerror})") from None
-        except (*ORT_ERRORS, UnicodeDecodeError) as error:  # names that are no UTF-8
+        except UNREADABLE as error:
             raise BundleError(f"{path} is no graph this runtime can run: {_brief(error)}") from None
         if PROVIDERS[device] not in session.get_providers():
             raise ConfigError(f"this ONNX Runtime cannot use {device} here; choose device cpu")
