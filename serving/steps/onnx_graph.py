@@ -25,7 +25,10 @@ ORT_ERRORS: tuple[type[Exception], ...] = tuple(
 )
 # Eight times slower on a CPU than the two nodes it replaces.
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
-UNREADABLE = (*ORT_ERRORS, UnicodeDecodeError)  # names that are no UTF-8
+UNREADABLE: tuple[type[Exception], ...] = (
+    *ORT_ERRORS,
+    UnicodeDecodeError,
+)  # names that are no UTF-8
 FATAL_ONLY = 4  # what ONNX Runtime may print by itself; the rest reaches us as exceptions
 
 
