@@ -21,6 +21,7 @@ KEYS = {
     "replicas": "replicas",
     "threads": "engine.threads",
     "precision": "engine.precision",
+    "shortlist": "engine.shortlist",
     "beam_size": "search.beam_size",
     "data_dir": "data_dir",
 }
@@ -33,6 +34,9 @@ KEYS = {
 @click.option("--port", type=int, help="0: any free one, not with --ray  [8000]")
 @click.option("--threads", type=int, help="threads inside one model step  [1]")
 @click.option("--precision", help="graphs to run  [the bundle's default]")
+@click.option(
+    "--shortlist", is_flag=True, default=None, help="score what each sentence may need, not all"
+)
 @click.option("--beam-size", type=int, help="where a request names none  [5]")
 @click.option("--data-dir", help="folder for keys, usage and memory  [none of them]")
 @click.option("--replicas", type=int, help="processes, with --ray  [1]")

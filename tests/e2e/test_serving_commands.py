@@ -181,6 +181,16 @@ def test_flags_win_over_the_file(served: list[ServeSettings], tmp_path: Path) ->
     assert (second.bundles[0].path, second.host) == ("other", "::1")
 
 
+def test_a_shortlist_is_asked_for_by_flag_or_file(
+    served: list[ServeSettings], tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("bundles: [{path: a}]\nengine: {shortlist: true}\n")
+    for arguments in (["a"], ["a", "--shortlist"], ["--settings", str(file)]):
+        serve(*arguments)
+    assert [settings.engine.shortlist for settings in served] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
