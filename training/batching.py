@@ -142,7 +142,8 @@ class UpdateBatches:
     """The batches of one update and where the run stands after it.
 
     epoch counts finished epochs; position counts updates done in the running one, of `per_epoch`;
-    pairs are the numbers of its pairs in the dataset.
+    pairs are the numbers of its pairs in the dataset, those of other workers too; others_tokens are
+    the target tokens that other workers have of this update.
     """
 
     batches: list[Batch]
@@ -150,6 +151,27 @@ class UpdateBatches:
     position: int
     per_epoch: int
     pairs: tuple[int, ...] = ()
+    others_tokens: int = 0
+
+    @property
+    def target_tokens(self) -> int:
+        """Target tokens of the update, all workers together."""
+        return sum(batch.target_tokens for batch in self.batches) + self.others_tokens
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of every update a worker computes: rank, of size."""
+
+    rank: int = 0
+    size: int = 1
+
+    def of(self, group: list[Indices]) -> list[Indices]:
+        """Whole batches where they come out even, else some rows of each; perhaps none."""
+        if len(group) % self.size == 0:
+            return group[self.rank :: self.size]
+        rows = (pairs[self.rank :: self.size] for pairs in group)
+        return [some for some in rows if len(some)]
 
 
 class Epoch:
@@ -216,18 +238,29 @@ def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
+WHOLE = Share()
+
+
 def updates(
-    dataset: TokenDataset, config: BatchingConfig, seed: int, epoch: int = 0, position: int = 0
+    dataset: TokenDataset,
+    config: BatchingConfig,
+    seed: int,
+    epoch: int = 0,
+    position: int = 0,
+    share: Share = WHOLE,
 ) -> Iterator[UpdateBatches]:
-    """Endless stream of updates, from the given place on."""
+    """Endless stream of updates, from the given place on; only a worker's share is read."""
     while True:
         data = dataset.of_epoch(epoch)
         planned = Epoch(data, config, seed, epoch)
         for done, group in enumerate(planned.after(position), start=position + 1):
             batches = [
                 collate([data.src[i] for i in pairs], [data.tgt[i] for i in pairs])
-                for pairs in group
+                for pairs in share.of(group)
             ]
-            numbers = tuple(np.concatenate(group).tolist())
-            yield UpdateBatches(batches, epoch, done, len(planned), numbers)
+            numbers = np.concatenate(group)
+            mine = sum(batch.target_tokens for batch in batches)
+            others = int(data.tgt.lengths_of(numbers).sum()) - mine
+            pairs = tuple(numbers.tolist())
+            yield UpdateBatches(batches, epoch, done, len(planned), pairs, others)
         epoch, position = epoch + 1, 0

@@ -25,12 +25,26 @@ _SETTING = click.option(
 @click.argument("recipe")
 @_SETTING
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [runs/<recipe's name>].")
-def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Share the work out to so many, on Ray Train."
+)
+@click.option(
+    "--ray", "address", default="local", show_default=True, help="Cluster of --workers, or auto."
+)
+def train(
+    recipe: str, overrides: tuple[str, ...], out: Path | None, workers: int | None, address: str
+) -> None:
     """Train RECIPE (a YAML file, or a shipped recipe's name); again to go on where it stopped."""
-    from training.train import train as train_recipe
-
     chosen = read_recipe(recipe, overrides)
-    result = train_recipe(chosen, out or Path("runs") / chosen.name)
+    run = out or Path("runs") / chosen.name
+    if workers is None:
+        from training.train import train as train_recipe
+
+        result = train_recipe(chosen, run)
+    else:
+        from training.distributed import train_together
+
+        result = train_together(chosen, run, workers, address)
     click.echo(result.summary())
     if not result.finished:
         click.get_current_context().exit(INTERRUPTED)

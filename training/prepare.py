@@ -14,7 +14,7 @@ from training.checkpoint import Origin
 from training.console import Progress, say
 from training.corpora.corpus import Corpus, open_corpus
 from training.corpora.pair import Pair
-from training.dataset import TokenDataset, prepare_dataset, read_facts
+from training.dataset import TokenDataset, open_dataset, prepare_dataset, read_facts
 from training.durable_files import write_file
 from training.recipe import Recipe, to_values
 from training.subwords import MODEL_FILE, read_subwords, train_subwords
@@ -57,15 +57,7 @@ def prepare(recipe: Recipe, run: Path, started: Origin | None) -> Prepared:
     dataset = prepare_dataset(
         run / DATA, _watched(corpus), tokenizer, recipe.batching.max_length, made_from
     )
-    if recipe.subwords.dropout:
-        dataset = ResampledDataset(
-            *(dataset.src, dataset.tgt, dataset.facts),
-            pairs=corpus.train_pairs,
-            tokenizer=tokenizer,
-            dropout=recipe.subwords.dropout,
-            seed=recipe.seed,
-            folder=run / EPOCH,
-        )
+    dataset = _of_epochs(dataset, recipe, run, corpus, tokenizer)
     facts = dataset.facts
     for line in corpus.report.lines() if corpus.report else []:
         say(line)
@@ -75,6 +67,34 @@ def prepare(recipe: Recipe, run: Path, started: Origin | None) -> Prepared:
     )
     origin = Origin(to_values(recipe), corpus.sha256, sha256_of(tokenizer))
     return Prepared(corpus, validation, tokenizer, dataset, origin)
+
+
+def prepared_by(origin: Origin, recipe: Recipe, run: Path, worker: int) -> Prepared:
+    """What another worker has prepared in `run`; nothing to validate on is read."""
+    corpus, tokenizer = open_corpus(recipe.corpus), Tokenizer.load(run / TOKENIZER)
+    dataset = _of_epochs(open_dataset(run / DATA), recipe, run, corpus, tokenizer, worker)
+    return Prepared(corpus, [], tokenizer, dataset, origin)
+
+
+def _of_epochs(
+    dataset: TokenDataset,
+    recipe: Recipe,
+    run: Path,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    worker: int = 0,
+) -> TokenDataset:
+    """The dataset as each epoch reads it; every worker writes what it cuts anew by itself."""
+    if not recipe.subwords.dropout:
+        return dataset
+    return ResampledDataset(
+        *(dataset.src, dataset.tgt, dataset.facts),
+        pairs=corpus.train_pairs,
+        tokenizer=tokenizer,
+        dropout=recipe.subwords.dropout,
+        seed=recipe.seed,
+        folder=run / (f"{EPOCH}-{worker}" if worker else EPOCH),
+    )
 
 
 def _watched(corpus: Corpus) -> Iterator[Pair]:

@@ -1,9 +1,11 @@
 """Whether a run on disk may be continued, and from which checkpoint."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from mt.errors import CheckpointError
 from training.checkpoint import CHECKPOINTS, Checkpoint, newest_checkpoint
@@ -12,10 +14,14 @@ from training.durable_files import remove_leftovers
 from training.recipe import Recipe, differing_keys, to_values, with_defaults
 from training.trained import read_final
 
+_LOOK_EVERY_S = 0.2
+
 
 @contextmanager
-def locked(run: Path) -> Iterator[None]:
+def locked(run: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Own a run's folder; the lock ends with the process, however that ends.
+
+    wait_s: patience with a process that owns it.
 
     What the disk refuses meanwhile is an error of the run.
 
@@ -30,10 +36,11 @@ def locked(run: Path) -> Iterator[None]:
             f"{run} cannot be used as a run's folder ({error.strerror})"
         ) from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CheckpointError(f"{run} is in use by another process") from None
+        deadline = time.monotonic() + wait_s
+        while not _own(lock):
+            if time.monotonic() >= deadline:
+                raise CheckpointError(f"{run} is in use by another process")
+            time.sleep(_LOOK_EVERY_S)
         try:
             yield
         except OSError as error:
@@ -41,6 +48,14 @@ def locked(run: Path) -> Iterator[None]:
             raise CheckpointError(
                 f"{where}: {error.strerror or error}; mend that and repeat the command to continue"
             ) from None
+
+
+def _own(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def checkpoint_to_continue(recipe: Recipe, run: Path) -> Checkpoint | None:

@@ -7,6 +7,7 @@ from mt.errors import CheckpointError
 from training.budget import RunState
 from training.checkpoint import Checkpoint, find_checkpoint
 from training.compilation import compile_for_training
+from training.crew import ALONE, Crew
 from training.embeddings import load_embeddings
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
@@ -30,9 +31,10 @@ class Session:
         prepared: Prepared,
         checkpoint: Checkpoint | None,
         on_evaluation: Callable[[RunState], None] | None = None,
+        crew: Crew = ALONE,
     ) -> None:
         self.recipe, self.run, self.prepared = recipe, run, prepared
-        self.on_evaluation = on_evaluation
+        self.on_evaluation, self.crew = on_evaluation, crew
         self.device = choose_device(recipe.training.device)
         seed_everything(recipe.seed)
         self.model = build_model(recipe.model, prepared.tokenizer.vocab_size)

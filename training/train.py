@@ -1,14 +1,16 @@
 """Training, the loop on one page: updates, evaluation, checkpoints, and at the end the average."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from training.batching import updates
+from training.batching import Share, UpdateBatches, updates
 from training.budget import Evaluation, RunState, passes_milestone, progress, stop_reason
 from training.checkpoint import CHECKPOINTS, MILESTONES, prune, save_checkpoint
 from training.console import Progress, clock, say
 from training.cpu_memory import keep_freed_memory
+from training.crew import ALONE, Crew
 from training.durable_files import write_file
 from training.finish import TrainResult, finish, finished_result
 from training.interrupts import StopRequest
@@ -16,38 +18,44 @@ from training.metrics_log import MetricsLog, Window
 from training.models.seq2seq import count_parameters
 from training.precision import use_threads
 from training.prefetch import prepared_ahead
-from training.prepare import prepare
+from training.prepare import prepare, prepared_by
 from training.recipe import Recipe, to_yaml
 from training.resume import checkpoint_to_continue, locked
 from training.session import Session
 from training.stopwatch import Stopwatch
-from training.update import BadUpdates, update_weights
+from training.update import BadUpdates, move_weights, update_weights
 from training.validation import validation_scores
 
 
 def train(
-    recipe: Recipe, run: Path, on_evaluation: Callable[[RunState], None] | None = None
+    recipe: Recipe,
+    run: Path,
+    on_evaluation: Callable[[RunState], None] | None = None,
+    crew: Crew = ALONE,
 ) -> TrainResult:
     """Train a recipe into the folder `run`, from the start or from where it was stopped.
 
     `on_evaluation` is told where the run stands after each evaluation, which is saved by then;
-    what it raises ends the sitting.
+    what it raises ends the sitting. `crew`: the first of several workers calls this, the others
+    `follow`.
 
     Raises:
         ConfigError: the recipe does not fit its corpus or this machine, or training diverged.
         CorpusError: the corpus cannot be used.
         CheckpointError: the run belongs to another recipe, or the disk refuses.
     """
-    with locked(run):
+    with locked(run, crew.lock_s):
         checkpoint = checkpoint_to_continue(recipe, run)
         if result := finished_result(recipe, run):
             return result
         write_file(run / "recipe.yaml", to_yaml(recipe).encode())
         keep_freed_memory()
-        use_threads(recipe.training.threads)
+        use_threads(recipe.training.threads or crew.threads)
         prepared = prepare(recipe, run, checkpoint.origin if checkpoint else None)
-        session = Session(recipe, run, prepared, checkpoint, on_evaluation)
+        crew.told((prepared.origin, checkpoint))
+        session = Session(recipe, run, prepared, checkpoint, on_evaluation, crew)
         reason = fit(session)
+        crew.end()
         if reason is None:
             return TrainResult(run, session.state, "stopped by a signal")
         return finish(recipe, run, prepared, session.evaluated, session.state, reason)
@@ -57,21 +65,18 @@ def fit(s: Session) -> str | None:
     """Update until there is a reason to end, and return it; None where a signal asked for that."""
     state, training = s.state, s.recipe.training
     say(_first_line(s))
-    stream = updates(
-        s.prepared.dataset, s.recipe.batching, s.recipe.seed, state.epoch, state.position
-    )
     with (
         MetricsLog(s.run, state.update) as log,
         Progress(s.recipe.name, progress(state, training)) as bar,
         StopRequest() as stop,
-        prepared_ahead(stream, s.device) as steps,
+        prepared_ahead(_updates(s), s.device) as steps,
     ):
         window, bad, watch = Window(), BadUpdates(s), Stopwatch()
         for step in steps:
             if reason := stop_reason(state, training, s.recipe.evaluation.patience):
                 _evaluate(s, log)
                 return reason
-            if stop:
+            if stop or s.crew.is_stopped(s.run):
                 bad.read()
                 _save(s)
                 return None
@@ -92,6 +97,26 @@ def fit(s: Session) -> str | None:
                 _evaluate(s, log)
             watch.restart()
     raise AssertionError("the stream of updates has no end")
+
+
+def follow(recipe: Recipe, run: Path, crew: Crew) -> None:
+    """What all workers of a crew do but the first: their share of every update, as it says."""
+    use_threads(recipe.training.threads or crew.threads)
+    keep_freed_memory()
+    origin, checkpoint = crew.told(None)
+    s = Session(recipe, run, prepared_by(origin, recipe, run, crew.rank), checkpoint, crew=crew)
+    with prepared_ahead(_updates(s), s.device) as steps:
+        for step in steps:
+            factor = crew.told(None)
+            if math.isnan(factor):
+                return
+            move_weights(s, step, factor)
+
+
+def _updates(s: Session) -> Iterator[UpdateBatches]:
+    share = Share(s.crew.rank, s.crew.size)
+    seed, state = s.recipe.seed, s.state
+    return updates(s.prepared.dataset, s.recipe.batching, seed, state.epoch, state.position, share)
 
 
 def _evaluation_is_due(s: Session) -> bool:

@@ -40,11 +40,18 @@ def update_weights(s: Session, step: UpdateBatches) -> Updated:
 
     Nothing here waits for a GPU.
     """
-    state, optimizer = s.state, s.recipe.optimizer
-    factor = s.schedule.factor(state.update + 1, progress(state, s.recipe.training))
+    factor = s.schedule.factor(s.state.update + 1, progress(s.state, s.recipe.training))
+    return move_weights(s, step, s.crew.told(factor))
+
+
+def move_weights(s: Session, step: UpdateBatches, factor: float) -> Updated:
+    """The same with the learning rate at this share of its peak."""
+    state, optimizer, tokens = s.state, s.recipe.optimizer, step.target_tokens
     set_learning_rate(s.optimizer, optimizer.learning_rate * factor)
+    s.crew.begin_update(s.recipe.seed, state.update + 1)
     s.model.train()
-    loss, tokens = gradients(s, step.batches)
+    loss = gradients(s, step.batches, tokens)
+    s.crew.add_up(s.model, loss)
     norm = clip_grad_norm_(s.model.parameters(), optimizer.max_norm)
     _step_if_finite(s, loss, norm)
     state.update += 1
@@ -55,8 +62,8 @@ def update_weights(s: Session, step: UpdateBatches) -> Updated:
     return Updated(state.update, loss, norm, tokens, step)
 
 
-def gradients(s: Session, batches: list[Batch]) -> tuple[Tensor, int]:
-    """Add up the gradients of the mean loss per target token; that loss, and the tokens.
+def gradients(s: Session, batches: list[Batch], tokens: int) -> Tensor:
+    """Add up the gradients of the loss in nats divided by `tokens`, and return it (a scalar).
 
     Where memory does not suffice, everything is done again with batches of half the size.
 
@@ -64,7 +71,7 @@ def gradients(s: Session, batches: list[Batch]) -> tuple[Tensor, int]:
         ConfigError: a single pair of sentences is too much.
     """
     try:
-        return _gradients(s, batches)
+        return _gradients(s, batches, tokens)
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -80,18 +87,17 @@ def gradients(s: Session, batches: list[Batch]) -> tuple[Tensor, int]:
         f"update {s.state.update + 1:,} ran out of memory; split into {len(halves)} batches "
         "(lower batching.max_tokens and raise batching.accumulate to avoid the second try)"
     )
-    return gradients(s, halves)
+    return gradients(s, halves, tokens)
 
 
-def _gradients(s: Session, batches: list[Batch]) -> tuple[Tensor, int]:
-    tokens = sum(batch.target_tokens for batch in batches)
+def _gradients(s: Session, batches: list[Batch], tokens: int) -> Tensor:
     total = torch.zeros((), device=s.device)
     for batch in batches:
         with autocast(s.recipe.training.precision, s.device):
             loss = s.objective(s.model, batch.to(s.device)) / tokens
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
-    return total, tokens
+    return total
 
 
 def _is_out_of_memory(error: Exception) -> bool:
