@@ -26,7 +26,7 @@ _SETTING = click.option(
 @_SETTING
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [runs/<recipe's name>].")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Share the work out to so many, on Ray Train."
+    "--workers", type=click.IntRange(min=2), help="Share the work out to so many, on Ray Train."
 )
 @click.option(
     "--ray", "address", default="local", show_default=True, help="Cluster of --workers, or auto."

@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
 from mt import errors
 from mt.errors import ConfigError, MTError
 from training.budget import RunState
 from training.checkpoint import CHECKPOINTS, newest_checkpoint
 from training.crew import STOP, Together
-from training.durable_files import write_file
+from training.durable_files import remove_folder, write_file
 from training.finish import TrainResult, finished_result
 from training.interrupts import StopRequest
 from training.recipe import Recipe, to_values
@@ -30,6 +32,7 @@ LOCAL = "local"
 _LOOK_EVERY_S = 0.5
 _SAVING_S = 60.0  # what tasks get to save before they are given up
 _RESTARTS = 20  # of all workers, because one was lost
+_OF_RAY = "ray"  # in a run's folder: Ray Train's own notes
 _FAILURE = ".failure.json"  # in a run's folder: what no restart would mend
 
 
@@ -82,6 +85,7 @@ def train_together(recipe: Recipe, run: Path, workers: int, address: str = LOCAL
     ray = _connect(address, show=True)
     for name in (STOP, _FAILURE):
         (run / name).unlink(missing_ok=True)
+    remove_folder(run / _OF_RAY)  # our checkpoints say where the run stands
     try:
         trainer = _trainer(ray, recipe, run.resolve(), workers)
         with StopRequest() as stop, ThreadPoolExecutor(1) as pool:
@@ -128,22 +132,32 @@ def _trainer(ray: Any, recipe: Recipe, run: Path, workers: int) -> Any:  # noqa:
         ),
         run_config=RunConfig(
             name="workers",
-            storage_path=str(run / "ray"),
+            storage_path=str(run / _OF_RAY),
             failure_config=FailureConfig(max_failures=_RESTARTS),
         ),
     )
 
 
 def _work(config: dict[str, Any]) -> None:
-    """What every worker does; errors that a restart would only repeat are noted, not raised."""
-    import torch
+    """What every worker does."""
     from ray.train.torch import get_device
 
     os.chdir(config["here"])  # recipes name files as the driver sees them
     if (device := get_device()).type == "cuda":
         torch.cuda.set_device(device)
-    recipe, run = Recipe.model_validate(config["recipe"]), Path(config["run"])
-    crew = Together(config["threads"])
+    recipe = Recipe.model_validate(config["recipe"])
+    take_part(recipe, Path(config["run"]), config["threads"])
+
+
+def take_part(recipe: Recipe, run: Path, threads: int) -> None:
+    """Train as one of the workers of a process group, which is left at the end.
+
+    Errors that a restart would only repeat are noted for the driver, not raised.
+
+    Raises:
+        RuntimeError: another worker was lost.
+    """
+    crew = Together(threads)
     try:
         if crew.rank == 0:
             train(recipe, run, crew=crew)
