@@ -38,7 +38,9 @@ def work(rank: int, meeting: Path, recipe: Recipe, run: Path) -> None:
 
 
 def start(meeting: Path, recipe: Recipe, run: Path) -> list[BaseProcess]:
-    workers = [SERVER.Process(target=work, args=(rank, meeting, recipe, run)) for rank in (0, 1)]
+    workers: list[BaseProcess] = [
+        SERVER.Process(target=work, args=(rank, meeting, recipe, run)) for rank in (0, 1)
+    ]
     for worker in workers:
         worker.start()
     return workers
