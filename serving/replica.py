@@ -7,12 +7,14 @@ another process for each model. So every replica offers every model, and `replic
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +60,7 @@ class Replica:
     """All models of the settings behind the HTTP routes, in one process."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        _write_log_to_stderr()
         self._settings = ServeSettings.model_validate(settings)
         self._models = Models.open(self._settings)
 
@@ -88,6 +91,12 @@ class Replica:
         """
         if not self._models.healthy():
             raise EngineError("an engine is stuck or dead")
+
+
+def _write_log_to_stderr() -> None:
+    """Where Serve logs to files it makes sys.stderr one of them, at a level that QUIET drops."""
+    if not isinstance(sys.stderr, io.TextIOBase) and sys.__stderr__ is not None:
+        sys.stderr = sys.__stderr__
 
 
 class Arguments(Strict):
@@ -170,6 +179,7 @@ def _start(settings: ServeSettings, folder: str) -> None:
     os.environ.update(
         RAY_AUTH_TOKEN=secrets.token_hex(32),  # Ray would write one into the home folder
         RAY_USAGE_STATS_ENABLED="0",
+        RAY_SERVE_LOG_TO_STDERR="0",  # Serve's own words go into files: standard error is JSON
     )
     for name, seconds in PROXY_HEALTH.items():
         os.environ.setdefault(name, seconds)

@@ -1,6 +1,8 @@
 """What a replica does, and what is refused before Ray is started; without a Ray."""
 
+import io
 import socket
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -119,3 +121,22 @@ def test_a_ray_that_does_not_start_is_one_line(
         replica.run(settings.model_copy(update={"port": port}))
     assert len(attempts) == replica.RAY_ATTEMPTS
     assert "timed out" not in capsys.readouterr().out
+
+
+class Redirected:
+    """What Serve puts into the place of sys.stderr."""
+
+    def write(self, text: str) -> None:
+        raise AssertionError("the log went to Serve, which drops it")
+
+
+def test_the_log_is_written_where_serve_has_redirected_it(
+    replica: ModuleType, settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", Redirected())
+    monkeypatch.setattr(sys, "__stderr__", written)
+    one = replica.Replica(settings.model_dump(mode="json"))
+    with AppClient(one.__serve_build_asgi_app__()) as client:
+        client.translate()
+    assert '"event": "request"' in written.getvalue()
