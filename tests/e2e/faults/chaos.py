@@ -32,7 +32,7 @@ def _training(scaled: Scaled) -> Found:
 
 
 EMBEDDED: Mapping[str, Callable[[Scaled], Found]] = {
-    "overload": lambda n: overload(10.0, float(n(120)), deadline_s=5.0).report(),
+    "overload": lambda n: overload(10.0, float(n(120)), 5.0, max_waiting=512).report(),
     "disconnects": lambda n: disconnects(n(1000)).report(),
     "sigterm": lambda n: {"runs": [draining(seed).report() for seed in range(n(20))]},
     "slow-loris": lambda n: slow_loris(n(1000), patience_s=30.0).report(),

@@ -10,15 +10,10 @@ GROWTH_MIB = 48.0  # caches and threads of the first seconds; a leak of requests
 
 
 def test_twice_the_load_is_answered_or_refused_politely() -> None:
-    deadline_s = 5.0
-    found = overload(measure_s=2.0, seconds=6.0, deadline_s=deadline_s)
+    found = overload(measure_s=3.0, seconds=6.0, deadline_s=60.0)
     tally = found.tally
-    assert tally.statuses.keys() <= {200, 429, 503, 504}
+    assert tally.statuses.keys() == {200, 429}
     assert tally.wrong == tally.rude == 0
-    assert len(tally.refused) > 0
-    assert len(tally.answered) > 0
-    late = tally.statuses.get(504, 0)  # its estimate fails where a machine becomes slow at once
-    assert late <= 0.1 * len(tally.asked)
     assert found.after.memory_mib - found.before.memory_mib < GROWTH_MIB
 
 
