@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -109,13 +110,21 @@ def is_traced(collector: TraceCollector, server: Server) -> None:
     assert request.parent_span_id.hex() == PARENT.split("-")[2]
     for name in ("queue", "search"):
         assert collector.wait_for(name).trace_id == request.trace_id
-    lines = [json.loads(line) for line in server.log().splitlines()]
-    logged = [line for line in lines if line["event"] == "request"]
+    lines = [parsed(line) for line in server.log().splitlines()]
+    logged = [line for line in lines if line.get("event") == "request"]
     assert {line["route"] for line in logged} == {"/v1/translate"}
     assert {line["trace_id"] for line in logged} == {request.trace_id.hex()}
     assert len({line["request_id"] for line in logged}) == len(logged)
-    written = server.log() + "".join(map(str, collector.spans))
+    written = server.log() + server.get("/metrics").text + "".join(map(str, collector.spans))
     assert [word for word in PRIVATE if word in written] == []
+
+
+def parsed(line: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        pytest.fail(f"a line of the log is no JSON: {line}")
+    return found
 
 
 def until(condition: Callable[[], bool]) -> None:
