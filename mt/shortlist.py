@@ -1,8 +1,12 @@
 """Vocabulary shortlist: the few ids that a translation of one sentence can come to need.
 
-Lexical shortlists (Jean et al. 2015, section 3.3; L'Hostis et al. 2016): for each source id the
-target ids it is most often translated by, and a few frequent ones for every sentence. A bundle
-keeps them as little-endian int32 numbers, one after the other:
+Lexical shortlists (Jean et al. 2015; L'Hostis et al. 2016): for each source id the target ids it is
+most often translated by, and a few frequent ones for every sentence. A bundle's report says what
+that costs. On Multi30k en-de (8000 pieces, 321 listed a sentence, 8 bits) a quarter of test2016 is
+translated otherwise than without; BLEU goes from 38.93 to 38.94 greedy, from 40.12 to 39.85 at
+beam 5. The more sentences run together the more is scored for somebody: about 2200 ids for 32.
+
+In the file are little-endian int32 numbers, one after the other:
 
     vocab_size, number of frequent ids,
     the frequent ids, ascending,
