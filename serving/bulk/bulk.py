@@ -6,6 +6,7 @@ from typing import NamedTuple
 import click
 from tqdm import tqdm
 
+from mt import bundle as bundles
 from mt.errors import ConfigError, MTError
 from serving.bulk.shards import BulkFile, Order, Shard, open_file, translate
 from serving.commands.file_jobs import FileJob
@@ -53,8 +54,10 @@ def run(jobs: Sequence[FileJob], order: Order, workers: Workers = here) -> None:
     """Translate every file that has not been, each put in place as soon as its last shard is done.
 
     Raises:
+        BundleError: the bundle cannot be opened.
         ConfigError: some could not be translated; each was named on standard error.
     """
+    bundles.open(order.bundle).graphs(order.engine.precision)  # before any actor fails by it
     files = [
         open_file(number, job, order) for number, job in enumerate(jobs) if not job.target.exists()
     ]

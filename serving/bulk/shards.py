@@ -60,6 +60,7 @@ class Order:
         return {
             "bundle_sha256": hashlib.sha256(manifest).hexdigest(),
             "precision": self.engine.precision,
+            "shortlist": self.engine.shortlist,
             "search": self.options.model_dump(mode="json"),
             "field": self.field,
             "pairs": self.pairs and asdict(self.pairs),

@@ -173,6 +173,16 @@ def test_pairs_to_train_on(tmp_path: Path, bundle: Path) -> None:
     assert found == [{"source": f"<BT> {line}", "target": line} for line in LINES if line]
 
 
+def test_a_bundle_that_cannot_be_used_is_named_before_the_work(
+    tmp_path: Path, bundle: Path
+) -> None:
+    jobs = file_jobs.plan([str(write_lines(tmp_path / "a.txt"))], tmp_path / "out.txt")
+    order = Order(bundle, EngineSettings(precision="int8"), SearchOptions())
+    with pytest.raises(BundleError, match="has no int8 graphs, only fp32"):
+        bulk.run(jobs, order)
+    assert hidden(tmp_path) == []
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no such bundle folder"):
         order_by(tmp_path / "nothing").facts()
