@@ -1,5 +1,6 @@
 """What the manifests hand to Ray Serve, really started: HAProxy, autoscaling and all."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from tests.echo_bundle import write_echo_bundle
 from tests.server_process import PATIENCE_S
 
 pytestmark = pytest.mark.ray
+ATTEMPTS = 3
 MANIFEST = Path(__file__).parents[2] / "deploy" / "kubernetes" / "base" / "rayservice.yaml"
 
 
@@ -28,8 +30,10 @@ def test_the_serve_configuration_of_the_manifest_starts_and_serves() -> None:
     folder = folder_for_sockets()
     port = free_port()
     config = configuration(folder, port)
-    with running(config, folder), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        wait_until_ready(client)
+    with (
+        running(config, folder, f"http://127.0.0.1:{port}/readyz"),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
         answer = client.post("/v1/translate", json=REQUEST, timeout=PATIENCE_S)
         assert answer.json()["translations"] == [{"text": SENTENCE}]
         assert len(answer.headers.get_list("x-request-id")) == 1
@@ -66,8 +70,8 @@ def configuration(folder: Path, port: int) -> Path:
 
 
 @contextmanager
-def running(config: Path, folder: Path) -> Iterator[None]:
-    """`serve run`, on a Ray of its own and with ports of its own."""
+def running(config: Path, folder: Path, probe: str) -> Iterator[None]:
+    """`serve run`, on a Ray of its own and with ports of its own, from when it is ready."""
     _, ray = manifest()
     own = {
         "RAY_ADDRESS": "local",
@@ -80,38 +84,41 @@ def running(config: Path, folder: Path) -> Iterator[None]:
     program = shutil.which("serve", path=str(Path(sys.executable).parent))
     assert program is not None
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [program, "run", str(config)],
-            env=os.environ | ray | own,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGINT)
+        for _ in range(ATTEMPTS):
+            process = subprocess.Popen(
+                [program, "run", str(config)],
+                env=os.environ | ray | own,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
             try:
-                process.wait(PATIENCE_S)
-            finally:
-                end(process.pid)
-
-
-def end(group: int) -> None:
-    """What of that process group should still be there."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def wait_until_ready(client: httpx.Client) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        try:
-            if client.get("/readyz", timeout=5).status_code == 200:
+                if not is_ready(probe, process):
+                    continue
+                yield
                 return
-        except httpx.TransportError:
-            pass  # nobody listens yet
+            finally:
+                end(process)
+    raise AssertionError((folder / "log").read_text())
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does; and what of its process group should still be there."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(PATIENCE_S)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def is_ready(probe: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for it; false where the process ended: on a busy machine Ray gives up (ray#65983)."""
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "it never became ready"
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(probe, timeout=5).status_code == 200:
+                return True
         time.sleep(0.5)
-    raise AssertionError("it never became ready")
+    return False
