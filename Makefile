@@ -7,7 +7,7 @@ EXTRAS := train,embeddings,serve,trace,dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
+.PHONY: chaos soak help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ bench-training: setup ## training speed beside PyTorch and installed peers -> bu
 
 bench-training-peers: setup ## install the toolkits that training is measured against (8 GB)
 	$(BIN)/python -m tests.benchmarks.training_peers.environments
+
+chaos: setup ## inject faults into real servers, every answer compared -> build/faults/
+	$(BIN)/python -m tests.e2e.faults.chaos
+
+soak: setup ## two hours of mixed load with cancellations -> build/faults/
+	$(BIN)/python -m tests.e2e.faults.soak
 
 bench-gpu: setup ## training on a GPU, all of it in 9 minutes -> build/bench/gpu.json
 	$(BIN)/python -m tests.benchmarks.gpu
