@@ -23,6 +23,7 @@ from tests.server_process import PATIENCE_S
 
 pytestmark = pytest.mark.ray
 ATTEMPTS = 3
+END_S = 30.0
 MANIFEST = Path(__file__).parents[2] / "deploy" / "kubernetes" / "base" / "rayservice.yaml"
 
 
@@ -103,9 +104,15 @@ def running(config: Path, folder: Path, probe: str) -> Iterator[None]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """As Ctrl-C does; and what of its process group should still be there."""
+    """As Ctrl-C does; and what of its process group should still be there.
+
+    Where this test itself runs with SIGINT ignored, as a job in the background, so does the server.
+    """
     process.send_signal(signal.SIGINT)
     try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.terminate()
         process.wait(PATIENCE_S)
     finally:
         with contextlib.suppress(ProcessLookupError):
