@@ -14,7 +14,7 @@ help: ## this list
 
 setup: $(STAMP) ## create .venv and install everything into it
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[$(EXTRAS)]'
 	@touch $@
