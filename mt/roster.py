@@ -55,12 +55,14 @@ NOBODY = Roster([], np.empty(0, RECORD), np.zeros(0, np.bool_))
 class Lineup:
     """Whose row each row is; it stays as long as no sentence gets or loses one.
 
-    sentence (rows,): its place among the running ones, ascending; ranks (rows,): 0, 1, 2, ...;
-    slots (rows,): the stepper's name of its sentence; facts (rows,): the record of its sentence.
+    sentence (rows,): its place among the running ones, ascending; slots (rows,): the stepper's name
+    of its sentence; facts (rows,): the record of its sentence; candidates (rows,): how many ids the
+    row must be offered where none is banned; contest: who competes with whom.
     """
 
     def __init__(self, sentence: Ids, roster: Roster) -> None:
-        self.sentence, self.ranks = sentence, np.arange(len(sentence))
+        """The rows' sentences, and who runs."""
+        self.sentence = sentence
         self.facts = roster.records[sentence]
         self.slots: Ids = np.ascontiguousarray(self.facts["slot"])
         self.contest = Contest(sentence, np.ascontiguousarray(self.facts["width"]))

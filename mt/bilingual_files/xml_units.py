@@ -4,6 +4,7 @@ Nothing outside the file is opened, and a file that declares entities, as bombs 
 inline codes only the text around them is kept.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
@@ -19,7 +20,7 @@ Attributes = Mapping[str, str]
 Unit = TypeVar("Unit")
 
 
-class UnitReader(Generic[Unit]):
+class UnitReader(ABC, Generic[Unit]):
     """Bytes in, whole units out: a format says in `start` and `end` what its units are."""
 
     root: str
@@ -41,13 +42,13 @@ class UnitReader(Generic[Unit]):
         self._codes = 0
         self.units: deque[Unit] = deque()
 
+    @abstractmethod
     def start(self, name: str, attributes: Attributes) -> None:
         """An element begins. Names have no prefix."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, name: str) -> None:
         """An element ends."""
-        raise NotImplementedError
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[Unit]:
         """The units of a file, in its order.

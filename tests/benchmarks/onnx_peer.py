@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mt.stepper import Footprint, Rows, Slot, StepOutput
+from mt.stepper import Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
+from tests.benchmarks.pytorch_peers import OneLoad, padded
 from training.models.transformer import Transformer
 
 Array = npt.NDArray[np.float32]
@@ -57,11 +58,12 @@ class _Step(nn.Module):
         return best.indices, best.values, *caches
 
 
-class PlainExport:
+class PlainExport(OneLoad):
     """A Stepper over the exported graphs; all sentences of a load come and go together."""
 
     def __init__(self, model: Transformer, folder: Path, k: int, threads: int) -> None:
         """Export the model, which is in evaluation mode; each step is asked for k ids or fewer."""
+        super().__init__(model.vocab_size)
         self._model, self._n_past = model, 2 * len(model.decoder.layers)
         past = [f"past.{i}" for i in range(self._n_past)]
         following = [f"next.{i}" for i in range(self._n_past)]
@@ -87,30 +89,16 @@ class PlainExport:
         )
         self._memory: list[Array] = []
         self._past: list[Array] = []
-        self._first_slot = self._next_slot = 0
-
-    @property
-    def footprint(self) -> Footprint:
-        """Not counted."""
-        return Footprint()
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of ids."""
-        return self._model.vocab_size
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
     ) -> list[Slot]:
         """Encode sentences; all of a load come together."""
-        longest = max(map(len, src_ids))
-        src = [[*ids, *[PAD_ID] * (longest - len(ids))] for ids in src_ids]
-        self._memory = self._encoder.run(None, {"src": np.array(src, np.int64)})
+        self._memory = self._encoder.run(None, {"src": np.array(padded(src_ids), np.int64)})
         config = self._model.config
         none = np.zeros((1, config.n_heads, 0, config.d_head), np.float32)
         self._past = [none] * self._n_past
-        self._first_slot, self._next_slot = self._next_slot, self._next_slot + len(src_ids)
-        return list(range(self._first_slot, self._next_slot))
+        return self._new_slots(len(src_ids))
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
         """One step of all rows, which are equally long."""
@@ -121,9 +109,6 @@ class PlainExport:
         feeds |= {f"past.{i}": one[parents] for i, one in enumerate(self._past)}
         ids, log_probs, *self._past = self._step.run(None, {"last_ids": rows.last_ids, **feeds})
         return StepOutput(ids[:, :k], log_probs[:, :k])
-
-    def retire(self, slots: Sequence[Slot]) -> None:
-        """Nothing is kept for a sentence."""
 
 
 def _session(

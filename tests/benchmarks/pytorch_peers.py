@@ -10,35 +10,42 @@ from training.models.seq2seq import Encoded, Seq2Seq
 from training.stepper import best_of
 
 
-class Uncached:
-    """Greedy or beam search that decodes every prefix whole at every step."""
+class OneLoad:
+    """What steppers have in common whose sentences all come, and go, together."""
 
-    def __init__(self, model: Seq2Seq) -> None:
-        """Take a model in evaluation mode."""
-        self._model = model
-        self._encoded: Encoded | None = None
+    def __init__(self, vocab_size: int) -> None:
+        self.vocab_size = vocab_size
         self._first_slot = self._next_slot = 0
-        self._prefixes: list[list[int]] = []  # of the last step's rows
 
     @property
     def footprint(self) -> Footprint:
         """Not counted."""
         return Footprint()
 
-    @property
-    def vocab_size(self) -> int:
-        """Number of ids."""
-        return self._model.vocab_size
+    def retire(self, slots: Sequence[Slot]) -> None:
+        """Nothing is kept for a sentence."""
+
+    def _new_slots(self, count: int) -> list[Slot]:
+        self._first_slot, self._next_slot = self._next_slot, self._next_slot + count
+        return list(range(self._first_slot, self._next_slot))
+
+
+class Uncached(OneLoad):
+    """Greedy or beam search that decodes every prefix whole at every step."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        """Take a model in evaluation mode."""
+        super().__init__(model.vocab_size)
+        self._model = model
+        self._encoded: Encoded | None = None
+        self._prefixes: list[list[int]] = []  # of the last step's rows
 
     def admit(
         self, src_ids: Sequence[Sequence[int]], most_rows: Sequence[int] | None = None
     ) -> list[Slot]:
         """Encode sentences; all of a load come together."""
-        longest = max(map(len, src_ids))
-        src = torch.tensor([[*ids, *[PAD_ID] * (longest - len(ids))] for ids in src_ids])
-        self._encoded = self._model.encode(src)
-        self._first_slot, self._next_slot = self._next_slot, self._next_slot + len(src_ids)
-        return list(range(self._first_slot, self._next_slot))
+        self._encoded = self._model.encode(torch.tensor(padded(src_ids)))
+        return self._new_slots(len(src_ids))
 
     def step(self, rows: Rows, k: int, with_attention: bool = False) -> StepOutput:
         """Decode all prefixes, which are equally long, and look at their ends."""
@@ -55,5 +62,8 @@ class Uncached:
         hidden = self._model.decode(encoded, torch.tensor(self._prefixes))[:, -1]
         return best_of(self._model.project(hidden).log_softmax(-1), k, None)
 
-    def retire(self, slots: Sequence[Slot]) -> None:
-        """Nothing is kept for a sentence."""
+
+def padded(src_ids: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Sentences made equally long, on the right."""
+    longest = max(map(len, src_ids))
+    return [[*ids, *[PAD_ID] * (longest - len(ids))] for ids in src_ids]

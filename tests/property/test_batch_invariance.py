@@ -47,7 +47,11 @@ def steppers(
 def test_no_neighbour_changes_a_bit(
     steppers: dict[str, Stepper], precision: str, data: st.DataObject
 ) -> None:
-    stepper = steppers[precision]
+    assert_no_neighbour_changes_a_bit(steppers[precision], data)
+
+
+def assert_no_neighbour_changes_a_bit(stepper: Stepper, data: st.DataObject) -> None:
+    """Searches that join one after the other are answered as each of them alone."""
     jobs = data.draw(
         st.lists(
             st.tuples(st.integers(0, len(SOURCES) - 1), st.integers(0, len(CHOICES) - 1)),

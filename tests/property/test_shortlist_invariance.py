@@ -10,7 +10,7 @@ from mt.stepper import Stepper
 from serving.onnx_stepper import open_stepper
 from tests.golden.test_onnx_parity import MODELS
 from tests.listing_stepper import random_shortlist
-from tests.property.test_batch_invariance import CHOICES, PAIRS, SOURCES, assert_same_bits, run
+from tests.property.test_batch_invariance import PAIRS, assert_no_neighbour_changes_a_bit
 from tests.tiny_bundle import VOCAB_SIZE, write_tiny_bundle
 from tests.tiny_models import tiny_transformer
 
@@ -46,17 +46,4 @@ def steppers(
 def test_no_neighbour_changes_a_bit(
     steppers: dict[tuple[str, str], Stepper], lists: str, precision: str, data: st.DataObject
 ) -> None:
-    stepper = steppers[lists, precision]
-    jobs = data.draw(
-        st.lists(
-            st.tuples(st.integers(0, len(SOURCES) - 1), st.integers(0, len(CHOICES) - 1)),
-            min_size=2,
-            max_size=12,
-            unique=True,
-        )
-    )
-    arrivals = data.draw(st.lists(st.integers(0, 6), min_size=len(jobs), max_size=len(jobs)))
-    together = run(stepper, jobs, arrivals)
-    for job in jobs:
-        (alone,) = run(stepper, [job], [0]).values()
-        assert_same_bits(together[job], alone)
+    assert_no_neighbour_changes_a_bit(steppers[lists, precision], data)
