@@ -1,5 +1,6 @@
 """Which trainings a comparison needs, where budgets end, and which weights stand for them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,17 @@ def test_what_is_shared_is_made_once_and_other_text_is_refused(folder: Path) -> 
     assert pieces.stat().st_mtime_ns == made
     with pytest.raises(ConfigError, match=r"other text: subwords\.vocab_size changed"):
         opened(folder, settings=["subwords.vocab_size=70"])
+
+
+def test_a_setting_added_since_had_its_default(folder: Path) -> None:
+    opened(folder)
+    file = folder / "out/runs/made-from.json"
+    made = json.loads(file.read_text())
+    del made["subwords"]["sample"]
+    file.write_text(json.dumps(made))
+    opened(folder)
+    with pytest.raises(ConfigError, match=r"other text: subwords\.sample changed"):
+        opened(folder, settings=["subwords.sample=150"])
 
 
 def kept(*states: tuple[int, int, tuple[tuple[int, float], ...]]) -> list[Checkpoint]:

@@ -7,9 +7,8 @@ are milestones. One that comes to rest at the end of its budget needs a run for 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from mt.config import validate
 from mt.errors import CheckpointError, ConfigError
 from training.budget import LIMITS, RunState
 from training.checkpoint import (
@@ -24,7 +23,7 @@ from training.compare.fairness import follows_budget
 from training.compare.outcome import DataCondition, View, ViewName
 from training.compare.plan import Plan, PlannedSystem
 from training.compare.shared import Shared
-from training.recipe import Recipe, differing_keys, to_values
+from training.recipe import Recipe, differing_keys, to_values, with_defaults
 from training.trained import read_final
 
 LATEST = 0.02  # a milestone may lie so far beyond its mark, or two updates
@@ -150,13 +149,8 @@ def differs(job: Job, found: Checkpoint) -> list[str]:
     """Dotted keys in which a trained recipe is another than the job's; the pieces are compared by
     their checksum, elsewhere.
     """
-    keys = differing_keys(_known(found.origin.recipe), to_values(job.recipe))
+    keys = differing_keys(with_defaults(found.origin.recipe), to_values(job.recipe))
     return [key for key in keys if not key.startswith("subwords.")]
-
-
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a stored recipe, with defaults for keys that were added since."""
-    return to_values(validate(values, Recipe, where="the run's recipe"))
 
 
 def check_given(jobs: list[Job], tokenizer_sha256: str) -> None:

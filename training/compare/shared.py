@@ -19,13 +19,14 @@ from training.console import say
 from training.corpora.corpus import open_corpus
 from training.durable_files import write_file
 from training.prepare import sha256_of
-from training.recipe import Recipe, to_values
+from training.recipe import Recipe, to_values, with_defaults
 from training.subwords import MODEL_FILE, read_subwords, train_subwords
 from training.tune.ranges import flat
 
 JOINED_FILE = "joined.jsonl"
 _COSTS = "costs.json"
 _MADE_FROM = "made-from.json"
+_TEXT = ("corpus", "subwords")
 _COSTS_NOTHING = ("name", "seed", "initialise_from", "training", "evaluation", "schedule", "tune")
 
 
@@ -67,17 +68,22 @@ def share(plan: Plan, recipes: Mapping[str, Recipe], folder: Path) -> Shared:
 
 
 def _check_same(plan: Plan, recipe: Recipe, folder: Path) -> None:
-    """Pieces and joined pairs are made once, so what they are made from must stay."""
-    values = to_values(recipe)
-    joined = None if plan.joined is None else plan.joined.longest
-    now = flat({"corpus": values["corpus"], "subwords": values["subwords"], "joined": joined})
+    """Pieces and joined pairs are made once, so what they are made from must stay.
+
+    A key that the folder does not name was added to recipes since, and had its default.
+    """
+    values, joined = to_values(recipe), None if plan.joined is None else plan.joined.longest
+    now = {key: values[key] for key in _TEXT} | {"joined": joined}
     file = folder / _MADE_FROM
     try:
-        before = dict(json.loads(file.read_text(encoding="utf-8")))
+        made = dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         write_file(file, (json.dumps(now, indent=1) + "\n").encode())
         return
-    differing = [key for key in sorted(before.keys() | now) if before.get(key) != now.get(key)]
+    completed = with_defaults(values | {key: made.get(key, {}) for key in _TEXT})
+    before = flat({key: completed[key] for key in _TEXT} | {"joined": made.get("joined")})
+    after = flat(now)
+    differing = [key for key in sorted(before.keys() | after) if before.get(key) != after.get(key)]
     if differing:
         raise ConfigError(
             f"{folder} holds runs of other text: {', '.join(differing)} changed; "
