@@ -29,6 +29,7 @@ from ray.serve.config import HTTPOptions, ProxyLocation
 from ray.serve.schema import ApplicationStatus, LoggingConfig
 
 from mt import log
+from mt.attempts import insist
 from mt.config import Strict
 from mt.errors import ConfigError, EngineError
 from serving.announcement import address, announcement
@@ -197,23 +198,20 @@ def _start(settings: ServeSettings, folder: str) -> None:
 
 def _start_ray(settings: ServeSettings, folder: str) -> None:
     """Ray gives its agents 15 seconds (ray#65983), too little on a busy machine: try again then."""
-    for attempts_left in range(RAY_ATTEMPTS - 1, -1, -1):
-        try:
-            ray.init(
-                address="local",
-                num_cpus=settings.replicas * _cpus(settings),
-                num_gpus=settings.replicas * _gpus(settings),
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                namespace=APP,
-                logging_level=logging.ERROR,
-                _temp_dir=folder,
-            )
-            return
-        except Exception:
-            if not attempts_left:
-                raise
-            log.event("ray_start_failed", attempts_left=attempts_left)
+
+    def start() -> None:
+        ray.init(
+            address="local",
+            num_cpus=settings.replicas * _cpus(settings),
+            num_gpus=settings.replicas * _gpus(settings),
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            namespace=APP,
+            logging_level=logging.ERROR,
+            _temp_dir=folder,
+        )
+
+    insist(start, RAY_ATTEMPTS, lambda _: log.event("ray_start_failed"))
 
 
 def _stop(settings: ServeSettings) -> None:

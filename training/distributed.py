@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 import torch
 
 from mt import errors
+from mt.attempts import insist
 from mt.errors import ConfigError, MTError
 from training.budget import RunState
 from training.checkpoint import CHECKPOINTS, newest_checkpoint
+from training.console import say
 from training.crew import STOP, Together
 from training.durable_files import remove_folder, write_file
 from training.finish import TrainResult, finished_result
@@ -31,6 +33,8 @@ Outcome = TypeVar("Outcome")
 LOCAL = "local"
 _LOOK_EVERY_S = 0.5
 _SAVING_S = 60.0  # what tasks get to save before they are given up
+_STARTS = 3  # of a cluster of our own: on a busy machine Ray does not come up every time
+_AGAIN = "Ray did not start; trying again"
 _RESTARTS = 20  # of all workers, because one was lost
 _OF_RAY = "ray"  # in a run's folder: Ray Train's own notes
 _FAILURE = ".failure.json"  # in a run's folder: what no restart would mend
@@ -191,16 +195,20 @@ def _connect(address: str, show: bool = False) -> Any:  # noqa: ANN401 - Ray has
         import ray
     except ModuleNotFoundError:
         raise ConfigError("--ray needs Ray: pip install 'ray>=2.60'") from None
-    try:
+    own = address == LOCAL
+
+    def start() -> None:
         ray.init(
-            address=None if address == LOCAL else address,
-            include_dashboard=False if address == LOCAL else None,
+            address=None if own else address,
+            include_dashboard=False if own else None,
             log_to_driver=show,
             logging_level=logging.ERROR,
         )
+
+    try:
+        insist(start, _STARTS if own else 1, lambda _: say(_AGAIN))
     except Exception as error:  # Ray raises bare ones, too
-        why = " ".join(str(error).split())
-        raise ConfigError(f"--ray {address}: the cluster cannot be used ({why})") from None
+        raise ConfigError(f"--ray {address}: the cluster cannot be used ({_line(error)})") from None
     return ray
 
 

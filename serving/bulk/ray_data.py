@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
+from mt.attempts import insist
 from mt.errors import ConfigError
 from serving.bulk.bulk import Done, Workers, attempt
 from serving.bulk.shards import Order, Shard
@@ -17,6 +20,8 @@ from serving.settings import OFFLINE
 from serving.translator import Translator
 
 MOST_BLOCKS = 10_000
+_STARTS = 3  # of a cluster of our own: on a busy machine Ray does not come up every time
+_AGAIN = "Ray did not start; trying again"
 
 
 class ShardTranslator:
@@ -94,13 +99,17 @@ def _connect() -> Any:  # noqa: ANN401 - Ray has no types
     except ImportError as error:
         missing = error.name or "ray"
         raise ConfigError(f"--ray needs {missing}: pip install 'seq2serve[ray]'") from None
-    local = "RAY_ADDRESS" not in os.environ
-    try:
+    own = "RAY_ADDRESS" not in os.environ
+
+    def start() -> None:
         ray.init(
-            include_dashboard=False if local else None,
+            include_dashboard=False if own else None,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
+
+    try:
+        insist(start, _STARTS if own else 1, lambda _: click.echo(_AGAIN, err=True))
     except Exception as error:  # Ray raises bare ones, too
         why = " ".join(str(error).split())
         raise ConfigError(f"--ray: the cluster cannot be used ({why})") from None

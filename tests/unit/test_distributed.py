@@ -78,3 +78,24 @@ def test_a_stop_saves_what_is_trained_on_ray(tmp_path: Path) -> None:
     newest, problems = newest_checkpoint(run / "checkpoints")
     assert newest is not None, problems
     assert newest.state.update > 0
+
+
+def test_a_cluster_of_our_own_that_does_not_start_is_begun_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import ray
+
+    begun: list[object] = []
+
+    def fail(**settings: object) -> None:
+        begun.append(settings["address"])
+        raise RuntimeError("Timed out waiting for a file")
+
+    monkeypatch.setattr(ray, "init", fail)
+    with pytest.raises(ConfigError, match="--ray local: the cluster cannot be used"):
+        on_ray(square, [1])
+    assert begun == [None] * 3
+    assert capsys.readouterr().err.count("Ray did not start; trying again") == 2
+    with pytest.raises(ConfigError, match=r"--ray 10\.0\.0\.1:6379: the cluster"):
+        on_ray(square, [1], address="10.0.0.1:6379")
+    assert begun[3:] == ["10.0.0.1:6379"]  # somebody else's: it is there or not
