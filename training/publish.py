@@ -24,7 +24,7 @@ from training.console import say
 from training.durable_files import write_file
 from training.machine import describe_machine, source_revision
 from training.precision import choose_device
-from training.recipe import Recipe, changed_settings, differing_keys, to_values
+from training.recipe import Recipe, changed_settings, differing_keys, to_values, with_defaults
 from training.scoring import Scored, score_system
 from training.system import open_system
 from training.trained import load_trained, read_final
@@ -85,8 +85,12 @@ def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> Non
     seeds = [final.origin.recipe["seed"] for final in finals]
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"two runs have the same seed: {', '.join(map(str, seeds))}")
-    for run, final in zip(runs[1:], finals[1:], strict=True):
-        differing = differing_keys(finals[0].origin.recipe, final.origin.recipe)
+    first = finals[0].origin
+    for run, other in zip(runs[1:], (final.origin for final in finals[1:]), strict=True):
+        recipes = (with_defaults(one.recipe) for one in (first, other))
+        differing = differing_keys(*recipes, same_pieces=True)
+        if first.tokenizer_sha256 != other.tokenizer_sha256:
+            differing.append("subwords")
         if set(differing) - {"seed"}:
             raise ConfigError(f"{runs[0]} and {run} differ in {', '.join(differing)}")
 

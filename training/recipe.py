@@ -21,6 +21,7 @@ from training.subwords import SubwordsConfig
 from training.tune.ranges import Range, check_range, flat, replaced
 
 SHIPPED = Path(__file__).parent / "recipes"
+_SAMPLING = "subwords.dropout"  # how text is cut while training: of no piece
 _MAY_CHANGE = ("name", "training", "evaluation", "tune")
 
 
@@ -126,13 +127,18 @@ def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(values)
 
 
-def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def differing_keys(
+    old: Mapping[str, Any], new: Mapping[str, Any], same_pieces: bool = False
+) -> list[str]:
     """Dotted keys of two recipes' values that differ and must not while a run is continued.
 
-    Budget, machine and evaluation may change between two sittings; the rest may not.
+    Budget, machine and evaluation may change between two sittings; the rest may not. Where both
+    are known to have the same pieces, it does not matter how these were made.
     """
     before, after = flat(_fixed(old)), flat(_fixed(new))
     keys = sorted(before.keys() | after.keys())
+    if same_pieces:
+        keys = [key for key in keys if not key.startswith("subwords.") or key == _SAMPLING]
     return [key for key in keys if before.get(key) != after.get(key)]
 
 

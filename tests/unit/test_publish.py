@@ -75,6 +75,18 @@ def test_other_recipes_are_refused(runs: list[Path], corpus: Path, tmp_path: Pat
         publish_([runs[0], tmp_path / "other"], tmp_path / "results")
 
 
+def test_the_same_pieces_may_be_of_another_run(
+    runs: list[Path], corpus: Path, tmp_path: Path
+) -> None:
+    given = {"subwords.model": str(runs[0]), "training.max_updates": 1}
+    train(tiny_recipe(corpus, seed=3, **given), tmp_path / "same")
+    assert publish_([runs[0], tmp_path / "same"], tmp_path / "results")["seeds"][1]["seed"] == 3
+    fewer = {"subwords.vocab_size": 70, "training.max_updates": 1}
+    train(tiny_recipe(corpus, seed=4, **fewer), tmp_path / "other")
+    with pytest.raises(ConfigError, match=r"differ in seed, subwords$"):
+        publish_([runs[0], tmp_path / "other"], tmp_path / "results")
+
+
 def test_an_unfinished_run_is_refused(corpus: Path, tmp_path: Path) -> None:
     def stop(state: RunState) -> None:
         raise EOFError

@@ -149,8 +149,8 @@ def differs(job: Job, found: Checkpoint) -> list[str]:
     """Dotted keys in which a trained recipe is another than the job's; the pieces are compared by
     their checksum, elsewhere.
     """
-    keys = differing_keys(with_defaults(found.origin.recipe), to_values(job.recipe))
-    return [key for key in keys if not key.startswith("subwords.")]
+    trained = with_defaults(found.origin.recipe)
+    return differing_keys(trained, to_values(job.recipe), same_pieces=True)
 
 
 def check_given(jobs: list[Job], tokenizer_sha256: str) -> None:
