@@ -13,6 +13,7 @@ from serving.announcement import address, announcement
 from serving.app import create_app
 from serving.http_protocol import patience
 from serving.models import Models
+from serving.running.garbage import spare_what_lasts
 from serving.service import Service
 from serving.settings import ServeSettings
 
@@ -51,6 +52,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the models, begin to answer, and say so."""
         await super().startup(sockets)
+        spare_what_lasts()
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         click.echo(announcement(self._service.models.manifests, address(host, port)))
 

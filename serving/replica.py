@@ -36,6 +36,7 @@ from serving.announcement import address, announcement
 from serving.app import create_app
 from serving.embedded import bind
 from serving.models import Models, check
+from serving.running.garbage import spare_what_lasts
 from serving.service import Service
 from serving.settings import EngineSettings, ServeSettings, load
 from serving.shared_board import SharedBoard
@@ -73,6 +74,7 @@ class Replica:
             poster=SharedBoard(),
         )
         self._service: Service = app.state.service
+        spare_what_lasts()
         return app
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
