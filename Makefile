@@ -7,7 +7,7 @@ EXTRAS := train,embeddings,serve,ray,trace,dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: chaos soak help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
+.PHONY: audit chaos soak help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ lint: setup ## formatting, style, types and the architecture's import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: setup ## known vulnerabilities of what is installed; asks public databases, so needs a network
+	$(PIP) pip-audit
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 test: lint ## every check and every test
 	$(BIN)/python -m pytest

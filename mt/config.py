@@ -68,7 +68,7 @@ class _Loader(yaml.SafeLoader):
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # is a safe one
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec B506 # it is a safe one
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -107,7 +107,7 @@ def train_subwords(texts: Iterable[str], config: SubwordsConfig) -> Tokenizer:
 
 def _sampled(texts: Iterable[str], size: int) -> Iterator[str]:
     """All texts in their order, or where they are more, so many (Vitter 1985, algorithm R)."""
-    draw, stream = random.Random(size), iter(texts)  # noqa: S311 - no secret
+    draw, stream = random.Random(size), iter(texts)  # nosec B311 # no secret
     kept = list(islice(stream, size))
     for number, text in enumerate(stream, start=size + 1):
         if (place := draw.randrange(number)) < size:

@@ -154,7 +154,7 @@ class AsyncClient:
         stream = ResumedStream(text, target, source, options, self._retries)
         while not stream.is_done:
             response = await self._run(stream.open())
-            assert isinstance(response, httpx.Response)
+            assert isinstance(response, httpx.Response)  # nosec B101 # for mypy
             async with aclosing(response):
                 with suppress(httpx.TransportError):
                     async for chunk in response.aiter_bytes():

@@ -153,7 +153,7 @@ class Client:
         stream = ResumedStream(text, target, source, options, self._retries)
         while not stream.is_done:
             response = self._run(stream.open())
-            assert isinstance(response, httpx.Response)
+            assert isinstance(response, httpx.Response)  # nosec B101 # for mypy
             with closing(response), suppress(httpx.TransportError):
                 for chunk in response.iter_bytes():
                     yield from stream.feed(chunk)

@@ -112,7 +112,7 @@ def exchange(call: Call, retries: Retries) -> Steps[Reply]:
         outcome = yield Send(call, request_id, until - retries.clock())
         if isinstance(outcome, Reply) and 200 <= outcome.status < 300:
             return outcome
-        assert outcome is not None
+        assert outcome is not None  # nosec B101 # for mypy
         error = _error(outcome, request_id)
         told_s = error.retry_after_s if isinstance(error, ProblemError) else None
         wait_s = retries.wait_s(attempt, told_s)

@@ -172,7 +172,7 @@ def _sources(bundle: Bundle, texts: Sequence[str], most: int) -> Sources:
 
 def _made_up(manifest: Manifest, count: int) -> Sources:
     """Random pieces of the vocabulary, the same at every call."""
-    draw = random.Random(1)  # noqa: S311  (not a secret)
+    draw = random.Random(1)  # nosec B311 # no secret
     pieces = range(max(manifest.special_ids.model_dump().values()) + 1, manifest.vocab_size)
     lengths = [draw.randint(*LENGTHS) for _ in range(count)]
     return [[*draw.choices(pieces, k=length), EOS_ID] for length in lengths]

@@ -104,7 +104,7 @@ class ApiKeys:
             "expires": expires,
             **(allowance or Allowance()).model_dump(),
         }
-        sql = f"INSERT INTO api_key ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
+        sql = f"INSERT INTO api_key ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # nosec B608 # columns of our own
         try:
             with self._database.writing() as connection:
                 connection.execute(sql, tuple(row.values()))

@@ -54,8 +54,8 @@ _EXACT = f"""
     SELECT translation FROM entry
     WHERE text = :text AND origin <> 'suggestion' AND {_OF_PAIR}
     ORDER BY owner = :owner DESC, created DESC, id DESC LIMIT 1
-"""  # noqa: S608 - nothing of it comes from outside
-_ALIKE = f"SELECT id, text FROM entry WHERE length BETWEEN :least AND :most AND {_OF_PAIR}"  # noqa: S608
+"""  # nosec B608 # nothing of it comes from outside
+_ALIKE = f"SELECT id, text FROM entry WHERE length BETWEEN :least AND :most AND {_OF_PAIR}"  # nosec B608 # our own words
 _ADD = """
     INSERT INTO entry (owner, source, target, text, translation, length, origin, created)
     VALUES (:owner, :source, :target, :text, :translation, :length, :origin, :created)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape, quoteattr  # nosec B406 # they write
 
 from mt.bilingual_files import tmx
 from serving.stores.memory_store import Pair

@@ -1,6 +1,8 @@
 """What no file of the program may do, read from its syntax trees; findings name file and line."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +65,26 @@ def test_nothing_runs_what_it_reads() -> None:
     trees = {str(path.relative_to(ROOT)): ast.parse(path.read_bytes()) for path in FILES}
     assert len(trees) > 200
     assert [line for name, tree in trees.items() for line in findings(name, tree)] == []
+
+
+def bandit(*given: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bandit", "--quiet", "--recursive"]
+    command += ["--configfile", str(ROOT / "pyproject.toml"), "--format", "custom"]
+    command += ["--msg-template", "{relpath}:{line}: {test_id} {msg}", *given]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_bandit_finds_nothing() -> None:
+    """Exceptions are `nosec` with their number and reason, beside the line."""
+    found = bandit("mt", "training", "serving")
+    assert (found.returncode, found.stdout) == (0, ""), found.stderr
+
+
+def test_bandit_would_find_it(tmp_path: Path) -> None:
+    (tmp_path / "new.py").write_text("import random\nkey = random.randint(1, 9)\n")
+    found = bandit(str(tmp_path))
+    assert found.returncode == 1
+    assert "new.py:2: B311" in found.stdout
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def _is_table(weights: nn.Parameter, model: Seq2Seq) -> bool:
 
 def _sample_pairs(recipe: Recipe) -> list[Pair]:
     """Reservoir sampling, because a corpus is a stream (Vitter 1985, algorithm R)."""
-    draw = random.Random(recipe.seed)  # noqa: S311 - no secret
+    draw = random.Random(recipe.seed)  # nosec B311 # no secret
     stream = open_corpus(recipe.corpus).train_pairs()
     kept = list(islice(stream, _PAIRS))
     for seen, pair in enumerate(stream, start=len(kept)):

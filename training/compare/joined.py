@@ -22,7 +22,7 @@ def joined_test(pairs: Sequence[Pair], count: int) -> list[Pair]:
 
 def joined_training(pairs: Sequence[Pair], longest: int, seed: int = 1) -> list[Pair]:
     """As many joined pairs as there are pairs, of two to `longest` random ones in turn."""
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # nosec B311 # no secret
     return [
         _join(draw.sample(pairs, min(2 + number % (longest - 1), len(pairs))))
         for number in range(len(pairs))

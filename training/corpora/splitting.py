@@ -75,7 +75,7 @@ def _choose(roots: Numbers, config: SplitConfig) -> npt.NDArray[np.uint8]:
     room = dict(asked)
     sizes = np.bincount(roots).astype(np.uint32)
     order = array("I", np.flatnonzero(sizes).astype(np.uint32).tobytes())
-    random.Random(config.seed).shuffle(order)  # noqa: S311 - a split is no secret
+    random.Random(config.seed).shuffle(order)  # nosec B311 # a split is no secret
     chosen = np.zeros(len(sizes), np.uint8)
     for root in order:
         fitting = [split for split in room if sizes[root] <= room[split]]

@@ -81,7 +81,7 @@ def pictured(sources: Sequence[str], random_seed: int) -> list[int]:
     """A few sentences that fit on a page, chosen by chance and not by hand."""
     fewest, most = PICTURED_WORDS
     fitting = [i for i, text in enumerate(sources) if fewest <= source_length(text) <= most]
-    return sorted(Random(random_seed).sample(fitting, min(PICTURED, len(fitting))))  # noqa: S311
+    return sorted(Random(random_seed).sample(fitting, min(PICTURED, len(fitting))))  # nosec B311 # no secret
 
 
 def _measured(outputs: Outputs) -> list[int]:

@@ -48,7 +48,7 @@ _QUESTION = {Question.WHERE: "where", Question.WHEN: "when", Question.WHY: "why"
 def sentence(tree: Sentence) -> str:
     """The whole sentence as it is written."""
     if tree.question:
-        assert isinstance(tree.first, Clause)
+        assert isinstance(tree.first, Clause)  # nosec B101 # for mypy
         return spell_english(question(tree.first, tree.question), "?")
     words = join([clause(tree.first), *(f"{c.en} {clause(next_)}" for c, next_ in tree.joined)])
     return spell_english(words, ".")
