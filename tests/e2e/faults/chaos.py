@@ -1,9 +1,10 @@
 """The long forms: faults for minutes, and what they did, as JSON.
 
-python -m tests.e2e.faults.chaos [NAME...] [--scale 1.0] [--json PATH]
+python -m tests.e2e.faults.chaos [NAME...] [--scale 1.0] [--out FOLDER]
 
 Names: overload, disconnects, sigterm, slow-loris, training, and on Ray Serve replicas, controller,
-proxy, updates, bad-update; none: all of them. A scale of 0.1 takes about a tenth of the time.
+proxy, updates, bad-update, drain; none: all of them. Each writes NAME.json. A scale of 0.1 takes
+about a tenth of the time. What came of them once: tests/e2e/faults/RESULTS.md.
 """
 
 import argparse
@@ -44,26 +45,23 @@ ON_RAY: Mapping[str, Callable[[RayServed, Scaled], Found]] = {
     "proxy": lambda s, n: kills(s, PROXY, n(5), EVERY_S).report(),
     "updates": lambda s, n: updates(s, n(10)).report(),
     "bad-update": lambda s, n: bad_update(s, then="good").report(),
+    "drain": lambda s, n: drain(s).report(),  # the last: it stops the server
 }
 
 
-def chaos(names: list[str], scaled: Scaled) -> dict[str, Found]:
-    """What came of each fault."""
-    found: dict[str, Found] = {}
-    for name in names:
-        if name in EMBEDDED:
-            found[name] = _told(name, EMBEDDED[name](scaled))
-    if on_ray := [name for name in names if name in ON_RAY]:
+def chaos(names: list[str], scaled: Scaled, folder: Path) -> None:
+    """Inject them, and write what came of each."""
+    for name in [name for name in EMBEDDED if name in names]:
+        _write(name, EMBEDDED[name](scaled), folder)
+    if on_ray := [name for name in ON_RAY if name in names]:
         with ray_served() as served:
             for name in on_ray:
-                found[name] = _told(name, ON_RAY[name](served, scaled))
-            found["drain"] = _told("drain", drain(served).report())
-    return found
+                _write(name, ON_RAY[name](served, scaled), folder)
 
 
-def _told(name: str, found: Found) -> Found:
-    print(f"{name}: {found}", flush=True)
-    return found
+def _write(name: str, found: Found, folder: Path) -> None:
+    path = results.write("chaos", found, folder / f"{name}.json", name)
+    print(f"{name}: {found}\nwritten to {path}", flush=True)
 
 
 def main() -> None:
@@ -71,13 +69,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Faults for minutes")
     parser.add_argument("names", nargs="*", metavar="NAME", help="faults  [all]")
     parser.add_argument("--scale", type=float, default=1.0, help="of numbers and times  [1.0]")
-    parser.add_argument("--json", type=Path, help="result  [build/faults/chaos.json]")
+    parser.add_argument("--out", type=Path, default=results.FOLDER, help="  [build/faults]")
     arguments = parser.parse_args()
     names = arguments.names or [*EMBEDDED, *ON_RAY]
     if unknown := set(names) - EMBEDDED.keys() - ON_RAY.keys():
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
-    found = chaos(names, lambda number: max(1, round(number * arguments.scale)))
-    print(f"written to {results.write('chaos', {'faults': found}, arguments.json)}")
+    chaos(names, lambda number: max(1, round(number * arguments.scale)), arguments.out)
 
 
 if __name__ == "__main__":
