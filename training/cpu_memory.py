@@ -1,4 +1,4 @@
-"""Keep freed memory in the process: training frees and asks for the same large tensors each update.
+"""Keep freed memory in the process: training, and search, free and ask for large tensors each step.
 
 By default glibc hands every large block back to the kernel, which zeroes it page by page when it
 is asked for again. Keeping the blocks makes CPU training about a fifth faster.

@@ -15,6 +15,7 @@ from mt.config import validate
 from mt.errors import ConfigError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import Tokenizer
+from training.cpu_memory import keep_freed_memory
 from training.ensemble import EnsembleStepper
 from training.precision import choose_device, rows_at_once
 from training.recipe import Recipe
@@ -98,6 +99,7 @@ def open_system(path: Path, precision: str | None = None, threads: int = 2) -> S
     if (path / bundles.MANIFEST).is_file():
         return _from_bundle(bundles.open(path), precision, threads)
     trained = load_trained(path)
+    keep_freed_memory()  # a step frees its caches and asks for longer ones
     torch.set_num_threads(threads)
     device = choose_device(trained.recipe.training.device)
     model = trained.model.to(device)
