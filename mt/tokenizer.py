@@ -63,6 +63,10 @@ class Tokenizer:
         """Ids of a text, without bos or eos."""
         return list(self._processor.encode(text))
 
+    def encode_all(self, texts: Sequence[str], threads: int = 1) -> list[list[int]]:
+        """As `encode`, of many texts at once: without a call from Python for each."""
+        return list(self._processor.encode(list(texts), num_threads=threads))
+
     def encode_sampled(self, text: str, dropout: float) -> list[int]:
         """Ids of a text cut at random: each merge is left out with probability `dropout`.
 

@@ -9,20 +9,22 @@ import hashlib
 import json
 import shutil
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from mt.errors import CorpusError
 from mt.tokenizer import Tokenizer
 from training.corpora.pair import Pair
 
 _FACTS = "dataset.json"
-_AT_ONCE = 1 << 13  # offsets
+_AT_ONCE = 1 << 13  # offsets, or pairs
 
 
 class TokenSequences:
@@ -93,9 +95,18 @@ def prepare_dataset(
     made_from = {"corpus": dict(corpus), "tokenizer": hashlib.sha256(tokenizer.model).hexdigest()}
     facts = read_facts(folder)
     if facts is None or (facts.made_from, facts.max_length) != (made_from, max_length):
-        encoded = ((tokenizer.encode(pair.src), tokenizer.encode(pair.tgt)) for pair in pairs)
-        write_dataset(folder, encoded, max_length, made_from)
+        write_dataset(folder, encoded(pairs, tokenizer), max_length, made_from)
     return open_dataset(folder)
+
+
+def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[tuple[list[int], list[int]]]:
+    """Ids of both sides of every pair, some thousand at a time, on as many threads as torch has."""
+    stream, threads = iter(pairs), torch.get_num_threads()
+    while chunk := list(islice(stream, _AT_ONCE)):
+        src, tgt = zip(*chunk, strict=True)
+        yield from zip(
+            tokenizer.encode_all(src, threads), tokenizer.encode_all(tgt, threads), strict=True
+        )
 
 
 def read_facts(folder: Path) -> DatasetFacts | None:
@@ -144,7 +155,7 @@ class _Writer:
         return self._length + self.sentences
 
     def append(self, ids: list[int]) -> None:
-        self._ids.write(np.asarray(ids, dtype="<i4").tobytes())
+        self._ids.write(array("i", ids).tobytes())
         self._length += len(ids)
         self.sentences += 1
         self._fresh.append(self._length)

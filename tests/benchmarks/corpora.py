@@ -30,7 +30,7 @@ from training.corpora.pair import Pair
 from training.corpora.readers import TsvFile, read_pairs
 from training.corpora.seen_pairs import SeenPairs
 from training.corpora.splitting import SplitConfig, assign_splits
-from training.dataset import DatasetFacts, open_dataset, write_dataset
+from training.dataset import DatasetFacts, encoded, open_dataset, write_dataset
 from training.subwords import SubwordsConfig, train_subwords
 
 REPEATED = 10  # every so manieth pair came before
@@ -97,8 +97,7 @@ def learn(folder: Path, pairs: int) -> int:
 def encode(folder: Path, pairs: int) -> int:
     """Token ids to disk."""
     tokenizer = Tokenizer.load(folder / "tokenizer.model")
-    encoded = ((tokenizer.encode(src), tokenizer.encode(tgt)) for src, tgt in read(folder))
-    write_dataset(folder / "data", encoded, 128, {})
+    write_dataset(folder / "data", encoded(read(folder), tokenizer), 128, {})
     return pairs
 
 

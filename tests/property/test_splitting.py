@@ -1,4 +1,5 @@
 import random
+import unicodedata
 from collections import Counter
 from unittest import mock
 
@@ -97,3 +98,16 @@ def test_equals_the_plain_way(pairs: list[Pair], config: SplitConfig, chunk: int
         except CorpusError:
             return
     assert list(assignment) == plainly_assigned(pairs, config)
+
+
+def spelled_out(text: str) -> str:
+    """What `comparable` says, letter by letter."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    kept = (one if unicodedata.category(one)[0] in "LMN" else " " for one in folded)
+    return " ".join("".join(kept).split()) or text.strip()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_side_is_compared_by_its_letters_digits_and_marks(text: str) -> None:
+    assert comparable(text) == spelled_out(text)

@@ -23,6 +23,12 @@ def test_a_source_ends_with_eos_and_a_target_does_not() -> None:
     assert tokenizer.encode_source("") == [EOS_ID]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_many_texts_at_once_are_encoded_as_one_by_one(threads: int) -> None:
+    tokenizer, texts = small_tokenizer(), ["", *SENTENCES, "日本", "a\0b"] * 50
+    assert tokenizer.encode_all(texts, threads) == [tokenizer.encode(text) for text in texts]
+
+
 def test_special_ids_leave_no_trace_in_text() -> None:
     tokenizer = small_tokenizer()
     ids = tokenizer.encode("Jane")

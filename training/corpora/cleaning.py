@@ -133,9 +133,9 @@ def _fault(pair: Pair, config: CleaningConfig) -> Reason | None:
     """What is wrong with a pair by itself."""
     if not pair.src or not pair.tgt:
         return Reason.EMPTY
-    if any(len(t) > config.max_chars or len(t.split()) > config.max_words for t in pair):
-        return Reason.TOO_LONG
     shorter, longer = sorted((len(pair.src), len(pair.tgt)))
+    if longer > config.max_chars or any(_words_over(config.max_words, text) for text in pair):
+        return Reason.TOO_LONG
     if longer > config.max_length_ratio * shorter:
         return Reason.LENGTH_RATIO
     if config.drop_copies and pair.src == pair.tgt:
@@ -145,6 +145,11 @@ def _fault(pair: Pair, config: CleaningConfig) -> Reason | None:
         if script and share_in_script(text, script) < config.min_script_share:
             return Reason.WRONG_SCRIPT
     return None
+
+
+def _words_over(most: int, text: str) -> bool:
+    """So many words need as many characters and a space between each two."""
+    return len(text) > 2 * most and len(text.split()) > most
 
 
 def _leak(pair: Pair, held_out: AbstractSet[bytes]) -> Reason | None:

@@ -137,6 +137,18 @@ def _root(parent: "array[int]", number: int) -> int:
     return number
 
 
+class _Words(dict[int, str]):
+    """For `str.translate`: a space for what is no letter, mark or digit; looked up once each."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        self[code] = letter if unicodedata.category(letter)[0] in "LMN" else " "
+        return self[code]
+
+
+_WORDS = _Words()
+
+
 def side_keys(pair: Pair) -> Iterator[bytes]:
     """Eight bytes for each side; source and target never meet, though their texts may be equal."""
     for side, text in zip((b"s", b"t"), pair, strict=True):
@@ -149,5 +161,4 @@ def comparable(text: str) -> str:
     What has none of these (`?!`) is compared as it stands.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded).split()
-    return " ".join(words) or text.strip()
+    return " ".join(folded.translate(_WORDS).split()) or text.strip()
