@@ -163,6 +163,7 @@ def test_flags_that_do_not_fit_are_refused(folder: Path) -> None:
         ([str(plan), "--tokens", "2"], "--tokens: the plan"),
         ([a, b], "set at least one of tokens, minutes and flops"),
         ([a, b, "--tokens", "5", "--margin", "1"], "--margin: only together with --promote"),
+        ([a, b, "--settings", "s.yaml"], "--settings: only together with --promote"),
         ([a, "--promote", a, b], "two models, at most one --split and no recipes"),
     ):
         with pytest.raises(ConfigError, match=message):

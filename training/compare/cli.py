@@ -43,6 +43,11 @@ _FOLDER = Path("build/comparisons")
 @click.option("--beam-size", type=int, help="Of --promote [5].")
 @click.option("--sentences", type=click.IntRange(min=2), help="Of --promote: only so many.")
 @click.option("--json", "report", type=click.Path(path_type=Path), help="Of --promote: a file.")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    help="Of --promote: serving settings in which a promoted B takes the place of A.",
+)
 def compare(
     recipes: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -60,6 +65,7 @@ def compare(
     beam_size: int | None,
     sentences: int | None,
     report: Path | None,
+    settings: Path | None,
 ) -> None:
     """Compare systems fairly: RECIPES with a budget, or one plan (YAML); again to go on.
 
@@ -69,13 +75,14 @@ def compare(
     if promote is not None:
         if recipes or splits[1:]:
             raise ConfigError("--promote takes two models, at most one --split and no recipes")
-        _promote(promote, margin, splits, beam_size, sentences, jobs, report)
+        _promote(promote, margin, splits, beam_size, sentences, jobs, report, settings)
         return
     gate = {
         "--margin": margin,
         "--beam-size": beam_size,
         "--sentences": sentences,
         "--json": report,
+        "--settings": settings,
     }
     if given := [flag for flag, value in gate.items() if value is not None]:
         raise ConfigError(f"{', '.join(given)}: only together with --promote")
@@ -178,10 +185,14 @@ def _promote(
     sentences: int | None,
     threads: int | None,
     report: Path | None,
+    settings: Path | None,
 ) -> None:
     from training.compare.gate import Gate, promote
+    from training.compare.succession import check_succession, replace_bundle
     from training.durable_files import write_file
 
+    if settings is not None:
+        check_succession(settings, *models)
     gate = Gate(
         margin=0.5 if margin is None else margin,
         split=splits[0] if splits else None,
@@ -195,6 +206,9 @@ def _promote(
         write_file(report, found.model_dump_json(indent=2).encode() + b"\n")
     if not found.promoted:
         click.get_current_context().exit(1)
+    if settings is not None:
+        replace_bundle(settings, *models)
+        click.echo(f"{settings} names {models[1]} now")
 
 
 def _command() -> str:
