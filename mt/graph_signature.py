@@ -1,5 +1,7 @@
 """The two ONNX graphs of a bundle, version 2: names and axes, for the exporter and every runtime.
 
+Tensors without a type here are of the graphs' floats: float32, or float16 in all of a pair's.
+
 A graph says the rest itself: tensors are told apart by the prefix of their name, axes by the name
 of their dimension, so a runtime moves the tensors of any family without knowing the family.
 
@@ -27,7 +29,7 @@ forgotten.
 * out  `top_ids` (rows, k) int64, `top_log_probs` (rows, k) float32: best first, normalised over
   what the model may emit (pad, unknown and bos never)
 * out  `wanted_log_probs` (rows, n) float32, where `wanted_ids` is read
-* out  `attention` (rows, src_len) float32, absent where a model has none
+* out  `attention` (rows, src_len), absent where a model has none
 * out  `next.*`: the new value of every `state.*`
 
 A state with an axis named `cache_len` is a *cache* (sentences, n_heads, cache_len, d): a pool of

@@ -12,7 +12,7 @@ from mt.shortlist import Shortlist
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 from tests.echo_bundle import echo_tokenizer
 from training.export.families import build_graphs, build_shortlist_graphs
-from training.export.graph import NO_RANGES, OPSET, Ranges
+from training.export.graph import HALF, OPSET, SINGLE, Arithmetic
 from training.export.quantize import Sentence, calibrate
 from training.export.signature import SHORTLIST, Limits, file_names, shortlist_files
 from training.models.gru import GRU
@@ -28,22 +28,24 @@ def write_tiny_bundle(
     model: Seq2Seq,
     calibration: Sequence[Sentence] = (),
     shortlist: Shortlist | None = None,
+    half: bool = False,
     **facts: Any,
 ) -> Bundle:
-    """fp32 graphs, and int8 ones where there are sentences to calibrate on."""
+    """fp32 graphs, fp16 ones if `half`, int8 ones where there are sentences to calibrate on."""
     files = {bundles.TOKENIZER: TOKENIZER.model, bundles.MODEL_CARD: b"# tiny\n"}
-    all_ranges: dict[str, Ranges] = {"fp32": NO_RANGES}
+    all_kinds = {"fp32": SINGLE, **({"fp16": HALF} if half else {})}
     if calibration:
         found = calibrate(model, calibration)
-        all_ranges["int8"] = {model.get_submodule(name): one for name, one in found.items()}
-    for precision, ranges in all_ranges.items():
-        files |= build_graphs(model, ranges, LIMITS).files(precision)
+        ranges = {model.get_submodule(name): one for name, one in found.items()}
+        all_kinds["int8"] = Arithmetic(ranges)
+    for precision, arithmetic in all_kinds.items():
+        files |= build_graphs(model, arithmetic, LIMITS).files(precision)
         if shortlist is not None:
-            files |= build_shortlist_graphs(model, ranges, LIMITS).files(precision)
+            files |= build_shortlist_graphs(model, arithmetic, LIMITS).files(precision)
     if shortlist is not None:
         files[SHORTLIST] = shortlist.to_bytes()
-        facts["shortlist"] = shortlist_files(all_ranges).model_dump()
-    return bundles.write(folder, files, tiny_manifest(model, list(all_ranges)) | facts)
+        facts["shortlist"] = shortlist_files(all_kinds).model_dump()
+    return bundles.write(folder, files, tiny_manifest(model, list(all_kinds)) | facts)
 
 
 def tiny_manifest(model: Seq2Seq, precisions: Sequence[str]) -> dict[str, Any]:

@@ -283,10 +283,15 @@ def plot(results: tuple[Path, ...], out: Path) -> None:
     multiple=True,
     default=("int8", "fp32"),
     show_default=True,
-    help="Graphs to write; the first is served by default.",
+    help="Graphs to write, of int8, fp32 and fp16 (for a GPU); the first is served by default.",
 )
 @click.option(
-    "--max-int8-loss", type=float, default=0.3, show_default=True, help="BLEU 8 bits may cost."
+    "--max-loss",
+    "--max-int8-loss",  # its name before there was fp16
+    type=float,
+    default=0.3,
+    show_default=True,
+    help="BLEU that int8 or fp16 may cost.",
 )
 @click.option("--shortlist", is_flag=True, help="Learn a vocabulary shortlist; its cost is told.")
 @click.option("--shortlist-best", type=int, help="Translations listed of a source piece [50].")
@@ -296,7 +301,7 @@ def export(
     out: Path,
     name: str | None,
     precisions: tuple[str, ...],
-    max_int8_loss: float,
+    max_loss: float,
     shortlist: bool,
     shortlist_best: int | None,
     shortlist_frequent: int | None,
@@ -305,9 +310,7 @@ def export(
     from training.export import export as export_model
 
     plan = _shortlist_plan(shortlist, best=shortlist_best, frequent=shortlist_frequent)
-    bundle = export_model(
-        model, out, precisions, name=name, largest_loss=max_int8_loss, shortlist=plan
-    )
+    bundle = export_model(model, out, precisions, name=name, largest_loss=max_loss, shortlist=plan)
     size = sum(entry.size for entry in bundle.manifest.files.values()) / 2**20
     click.echo(f"{out}: {bundle.manifest.name}, {'+'.join(bundle.manifest.graphs)}, {size:.1f} MiB")
     for cost in bundle.manifest.parity.get("shortlist", []):

@@ -13,7 +13,7 @@ from mt.stepper import Stepper, runtime
 from mt.tokenizer import BOS_ID, EOS_ID
 from tests.tiny_bundle import TOKENIZER, tiny_manifest
 from training.export.families import build_graphs
-from training.export.graph import NO_RANGES
+from training.export.graph import SINGLE, Arithmetic
 from training.export.quantize import calibrate
 from training.export.signature import Limits
 from training.models import build_model
@@ -88,8 +88,8 @@ def _write_graphs(model: Seq2Seq, folder: Path) -> Bundle:
     text = random.integers(4, VOCAB_SIZE, (32, 20)).tolist()
     found = calibrate(model, [([*ids, EOS_ID], [BOS_ID, *ids]) for ids in text])
     ranges = {model.get_submodule(name): one for name, one in found.items()}
-    files = build_graphs(model, NO_RANGES, limits).files("fp32")
-    files |= build_graphs(model, ranges, limits).files("int8")
+    files = build_graphs(model, SINGLE, limits).files("fp32")
+    files |= build_graphs(model, Arithmetic(ranges), limits).files("int8")
     for name, data in files.items():
         (folder / name).write_bytes(data)
     values = tiny_manifest(model, ["fp32", "int8"])

@@ -11,7 +11,7 @@ import training.models
 from mt.errors import ConfigError
 from tests.tiny_models import TRANSFORMER_SIZES
 from training.export.families import build_graphs
-from training.export.graph import NO_RANGES
+from training.export.graph import SINGLE
 from training.export.signature import Limits
 from training.models import FAMILIES, find_families
 
@@ -57,7 +57,7 @@ def test_one_new_file_is_a_new_family(folder: Path) -> None:
     model = twin.build(twin.config(**TRANSFORMER_SIZES), 20)
     assert model(torch.tensor([[5, 3]]), torch.tensor([[2]])).shape == (1, 1, 20)
     with pytest.raises(ConfigError, match=r"Twin cannot be exported yet, only .*Transformer"):
-        build_graphs(model, NO_RANGES, Limits(8, ()))  # a parent's graphs are not its own
+        build_graphs(model, SINGLE, Limits(8, ()))  # a parent's graphs are not its own
 
 
 def test_every_family_is_described() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.export.graph import GraphBuilder
+from training.export.graph import Arithmetic, GraphBuilder
 from training.export.quantize import WEIGHT_LIMIT, Range, quantize_weight
 
 Array = np.ndarray
@@ -112,7 +112,7 @@ def test_equal_constants_are_stored_once() -> None:
 
 
 def int8_linear(layer: nn.Linear, found: Range, x: Array) -> Array:
-    graph = GraphBuilder("g", {layer: found})
+    graph = GraphBuilder("g", Arithmetic({layer: found}))
     name = graph.input("x", np.float32, ["n", layer.in_features])
     y = graph.linear(name, layer)
     (result,) = run(with_output(graph, y, ["n", layer.out_features]), x=x)
@@ -155,7 +155,7 @@ def test_int8_rows_do_not_depend_on_their_neighbours() -> None:
 
 def test_layers_of_the_same_input_and_range_quantise_it_once() -> None:
     a, b, found = linear(4, 3), linear(4, 2), Range(-1.0, 1.0)
-    graph = GraphBuilder("g", {a: found, b: found})
+    graph = GraphBuilder("g", Arithmetic({a: found, b: found}))
     x = graph.input("x", np.float32, ["n", 4])
     graph.linear(x, a)
     graph.linear(x, b)

@@ -13,7 +13,7 @@ from mt import graph_signature as names
 from mt.tokenizer import PAD_ID
 from serving.steps.onnx_graph import OnnxGraph
 from serving.steps.shortlists import LEAST_SCORED, ROUND, Shortlists
-from training.export.graph import NO_RANGES, Ranges
+from training.export.graph import SINGLE, Arithmetic
 from training.export.listing import BIAS, SCALES, WEIGHT, listing_graph
 from training.export.quantize import Range, quantize_weight
 
@@ -115,9 +115,9 @@ def test_what_is_wanted_joins_the_list_of_its_sentence(shortlists: Shortlists) -
 def test_the_output_layer_gives_the_rows_that_are_listed(precision: str, tmp_path: Path) -> None:
     layer = nn.Linear(4, 6, bias=False)
     bias = np.arange(6, dtype=np.float32)
-    ranges: Ranges = NO_RANGES if precision == "fp32" else {layer: Range(-1.0, 1.0)}
+    arithmetic = SINGLE if precision == "fp32" else Arithmetic({layer: Range(-1.0, 1.0)})
     path = tmp_path / "listing.onnx"
-    path.write_bytes(listing_graph(layer, ranges, bias).SerializeToString())
+    path.write_bytes(listing_graph(layer, arithmetic, bias).SerializeToString())
     found = OnnxGraph.open(path, 1, "cpu").run({names.SHORTLIST_IDS: np.array([5, 2, 2])})
     with torch.inference_mode():
         weight = layer.weight.numpy()

@@ -22,7 +22,7 @@ from training.corpora.corpus import Corpus, open_corpus
 from training.corpora.pair import Pair
 from training.dataset import read_facts
 from training.export.families import build_graphs, build_shortlist_graphs
-from training.export.graph import NO_RANGES, OPSET
+from training.export.graph import HALF, OPSET, SINGLE, Arithmetic
 from training.export.parity import BEAM_SIZES, LARGEST_LOSS, TIE, Agreement, Reference, require
 from training.export.quantize import Quantization, Sentence, quantize
 from training.export.shortlist import LearntShortlist, ShortlistPlan, learn_shortlist, sample
@@ -35,8 +35,9 @@ from training.recipe import to_values
 from training.stepper import TorchStepper
 from training.trained import Trained, load_trained
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "int8", "fp16"]
 FP32: Precision = "fp32"
+FP16: Precision = "fp16"
 INT8: Precision = "int8"
 PRECISIONS = (INT8, FP32)
 MAX_POSITIONS = 1024  # rows of the position tables; the manifest's limits may be lower
@@ -147,12 +148,12 @@ def _files(
     limits = Limits(max(MAX_POSITIONS, trained.recipe.batching.max_length), never)
     files = {bundles.TOKENIZER: trained.tokenizer.model}
     for precision in plan.precisions:
-        ranges = NO_RANGES
+        arithmetic = HALF if precision == FP16 else SINGLE
         if precision == INT8 and quantization is not None:
-            ranges = quantization.by_layer(trained.model)
-        files |= build_graphs(trained.model, ranges, limits).files(precision)
+            arithmetic = Arithmetic(quantization.by_layer(trained.model))
+        files |= build_graphs(trained.model, arithmetic, limits).files(precision)
         if learnt is not None:
-            files |= build_shortlist_graphs(trained.model, ranges, limits).files(precision)
+            files |= build_shortlist_graphs(trained.model, arithmetic, limits).files(precision)
     if learnt is not None:
         files[SHORTLIST] = learnt.shortlist.to_bytes()
     return files

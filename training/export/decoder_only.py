@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import cast
 
-import numpy as np
 import onnx
 
 from mt import graph_signature as names
-from training.export.graph import Ranges
+from training.export.graph import Arithmetic
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
 from training.export.transformer import cache_names, memory_names
 from training.export.transformer_parts import Parts
@@ -21,16 +20,19 @@ from training.models.attention import SelfAttention
 from training.models.decoder_only import DecoderOnly, Layer
 
 
-def decoder_only_graphs(model: DecoderOnly, ranges: Ranges, limits: Limits) -> GraphPair:
+def decoder_only_graphs(model: DecoderOnly, arithmetic: Arithmetic, limits: Limits) -> GraphPair:
     """Both graphs; linear layers that have a range compute in 8 bits."""
-    return GraphPair(_Source(model, ranges, limits).build(), _Step(model, ranges, limits).build())
+    encoder, step = _Source(model, arithmetic, limits), _Step(model, arithmetic, limits)
+    return GraphPair(encoder.build(), step.build())
 
 
 class _Stack(Parts):
     """What reading the source and writing the target have in common."""
 
-    def __init__(self, name: str, model: DecoderOnly, ranges: Ranges, limits: Limits) -> None:
-        super().__init__(name, model.config, ranges, limits.max_positions)
+    def __init__(
+        self, name: str, model: DecoderOnly, arithmetic: Arithmetic, limits: Limits
+    ) -> None:
+        super().__init__(name, model.config, arithmetic, limits.max_positions)
         self.model = model
         self.layers = list(cast(Iterable[Layer], model.layers))
 
@@ -51,7 +53,7 @@ class _Stack(Parts):
 
     def scores(self, query: str, keys: str) -> str:
         """(batch, n_heads, n_queries, n_keys)."""
-        graph, scale = self.graph, self.graph.constant(1 / math.sqrt(self.d_head), np.float32)
+        graph, scale = self.graph, self.graph.number(1 / math.sqrt(self.d_head))
         product = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
         return graph.op("Mul", product, scale)
 
@@ -59,8 +61,8 @@ class _Stack(Parts):
 class _Source(_Stack):
     """src_ids -> the keys and values of every layer."""
 
-    def __init__(self, model: DecoderOnly, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("encoder", model, ranges, limits)
+    def __init__(self, model: DecoderOnly, arithmetic: Arithmetic, limits: Limits) -> None:
+        super().__init__("encoder", model, arithmetic, limits)
         graph = self.graph
         self.src_ids, src_mask = source(graph)
         self.length = graph.size(self.src_ids, 1)
@@ -94,23 +96,23 @@ class _Source(_Stack):
         query, *pair = (self.heads(part) for part in self.qkv(layer, x, graph.constant([0])))
         for part, name in zip(pair, memory_names(i + 1)[-2:], strict=True):
             graph.op("Identity", part, name=name)
-            graph.output(name, np.float32, ["batch", self.n_heads, names.SRC_LEN, self.d_head])
+            graph.output(name, graph.floats, ["batch", self.n_heads, names.SRC_LEN, self.d_head])
         keys, values = pair
         scores = graph.op("Add", self.scores(query, keys), self.seen)
-        context = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), values)
+        context = graph.op("MatMul", graph.softmax(scores), values)
         return self.linear(self.merged(context), layer.output)
 
 
 class _Step(_Stack):
     """One decoding step: each cell attends to its sentence and to its own past."""
 
-    def __init__(self, model: DecoderOnly, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("step", model, ranges, limits)
+    def __init__(self, model: DecoderOnly, arithmetic: Arithmetic, limits: Limits) -> None:
+        super().__init__("step", model, arithmetic, limits)
         graph, self.limits = self.graph, limits
         self.last_ids = step_input(graph, names.LAST_IDS)
         self.decoded = step_input(graph, names.POSITIONS)  # sentences, width
         self.live = step_input(graph, names.LIVE)
-        self.entries, self.seen = self.cache_places(), step_input(graph, names.CACHE_BIAS)
+        self.entries, self.seen = self.cache_places(), self.cache_bias()
         self.src_mask = step_input(graph, names.SRC_MASK)
 
     def build(self) -> onnx.ModelProto:
@@ -153,7 +155,7 @@ class _Step(_Stack):
         if i == len(self.layers) - 1:
             self.hand_out_attention(of_source)
         of_own = graph.op("Add", self.scores(query, keys), self.seen)
-        weights = graph.op("Softmax", graph.op("Concat", of_own, of_source, axis=3), axis=-1)
+        weights = graph.softmax(graph.op("Concat", of_own, of_source, axis=3))
         sizes = graph.op("Concat", graph.size(keys, 2), graph.size(memory[0], 2), axis=0)
         to_own, to_source = graph.ops("Split", weights, sizes, outputs=2, axis=3)
         contexts = graph.op("MatMul", to_own, values), graph.op("MatMul", to_source, memory[1])
@@ -165,10 +167,10 @@ class _Step(_Stack):
 
         def weights() -> str:
             graph = self.graph
-            each_head = graph.op("Softmax", of_source, axis=-1)
+            each_head = graph.softmax(of_source)
             mean = graph.op("ReduceMean", each_head, graph.constant([1]), keepdims=0)
             flat = graph.reshape(mean, -1, graph.size(self.src_mask, 1))
             return graph.op("Gather", flat, self.live)
 
         self.graph.when(condition, weights, names.ATTENTION)
-        self.graph.output(names.ATTENTION, np.float32, ["rows", names.SRC_LEN])
+        self.graph.output(names.ATTENTION, self.graph.floats, ["rows", names.SRC_LEN])

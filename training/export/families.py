@@ -8,7 +8,7 @@ import onnx
 
 from mt.errors import BundleError, ConfigError
 from training.export.decoder_only import decoder_only_graphs
-from training.export.graph import Ranges
+from training.export.graph import Arithmetic
 from training.export.gru import gru_graphs
 from training.export.hybrid import hybrid_graphs
 from training.export.listing import listing_graph
@@ -22,7 +22,7 @@ from training.models.recurrent import Recurrent
 from training.models.seq2seq import Seq2Seq
 from training.models.transformer import Transformer
 
-GRAPHS: dict[type[Seq2Seq], Callable[[Any, Ranges, Limits], GraphPair]] = {
+GRAPHS: dict[type[Seq2Seq], Callable[[Any, Arithmetic, Limits], GraphPair]] = {
     GRU: gru_graphs,
     Transformer: transformer_graphs,
     DecoderOnly: decoder_only_graphs,
@@ -31,35 +31,35 @@ GRAPHS: dict[type[Seq2Seq], Callable[[Any, Ranges, Limits], GraphPair]] = {
 }
 
 
-def build_graphs(model: Seq2Seq, ranges: Ranges, limits: Limits) -> GraphPair:
+def build_graphs(model: Seq2Seq, arithmetic: Arithmetic, limits: Limits) -> GraphPair:
     """Both graphs of a model; linear layers that have a range compute in 8 bits.
 
     Raises:
         ConfigError: a family that has no graphs.
         BundleError: `onnx.checker` finds a graph invalid.
     """
-    graphs = _builder(model)(model, ranges, limits)
+    graphs = _builder(model)(model, arithmetic, limits)
     for graph in (graphs.encoder, graphs.step):
         _check(graph)
     return graphs
 
 
-def build_shortlist_graphs(model: Seq2Seq, ranges: Ranges, limits: Limits) -> ShortlistPair:
+def build_shortlist_graphs(model: Seq2Seq, arithmetic: Arithmetic, limits: Limits) -> ShortlistPair:
     """The listing graph and the shortlisted step graph of a model.
 
     Raises:
         ConfigError: a family that has no graphs.
         BundleError: `onnx.checker` finds a graph invalid.
     """
-    step = _builder(model)(model, ranges, replace(limits, shortlisted=True)).step
+    step = _builder(model)(model, arithmetic, replace(limits, shortlisted=True)).step
     bias = output_bias(model.output, limits.never_emitted)
-    graphs = ShortlistPair(listing_graph(model.output, ranges, bias), step)
+    graphs = ShortlistPair(listing_graph(model.output, arithmetic, bias), step)
     for graph in (graphs.listing, graphs.step):
         _check(graph)
     return graphs
 
 
-def _builder(model: Seq2Seq) -> Callable[[Any, Ranges, Limits], GraphPair]:
+def _builder(model: Seq2Seq) -> Callable[[Any, Arithmetic, Limits], GraphPair]:
     build = GRAPHS.get(type(model))
     if build is None:
         known = ", ".join(sorted(kind.__name__ for kind in GRAPHS))

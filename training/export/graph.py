@@ -1,8 +1,13 @@
-"""Write an ONNX graph node by node, the weights in place."""
+"""Write an ONNX graph node by node, the weights in place.
+
+What a graph computes in is its `Arithmetic`: 32-bit floats, 16-bit ones, or 8-bit integers where
+that pays. Whatever is chosen, sums over many values (softmax, norms) are made in 32 bits.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +25,31 @@ MICROSOFT_VERSION = 1
 Floats = npt.NDArray[np.float32]
 Axes = Sequence[int | str]
 Ranges = Mapping[nn.Module, Range]  # of what each linear layer reads
-NO_RANGES: Ranges = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What a graph computes in.
+
+    ranges: the linear layers that compute in 8 bits; floats: the type of all that is no integer.
+    """
+
+    ranges: Ranges = field(default_factory=dict)
+    floats: type[np.floating[Any]] = np.float32
+
+
+SINGLE, HALF = Arithmetic(), Arithmetic(floats=np.float16)
 
 
 class GraphBuilder:
     """A graph being written: each call adds nodes and returns the name of their output."""
 
-    def __init__(self, name: str, ranges: Ranges = NO_RANGES) -> None:
-        """Start an empty graph; linear layers that have a range compute in 8 bits."""
+    def __init__(self, name: str, arithmetic: Arithmetic = SINGLE) -> None:
+        """Start an empty graph; `floats` and `element` are its floats' type, as ONNX has it too."""
         self._name = name
-        self._ranges = ranges
+        self._ranges = arithmetic.ranges
+        self.floats = arithmetic.floats
+        self.element = helper.np_dtype_to_tensor_dtype(np.dtype(self.floats))
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -55,9 +75,34 @@ class GraphBuilder:
             self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
+    def number(self, value: npt.ArrayLike) -> str:
+        """A constant of the graph's type of floats."""
+        return self.constant(value, self.floats)
+
     def weight(self, tensor: Tensor) -> str:
-        """A parameter as a float32 constant."""
-        return self.constant(array_of(tensor))
+        """A parameter as a constant."""
+        return self.number(array_of(tensor))
+
+    def zeros(self, shape: str, name: str = "") -> str:
+        """Zeros of a shape that is computed."""
+        zero = numpy_helper.from_array(np.zeros(1, self.floats))
+        return self.op("ConstantOfShape", shape, value=zero, name=name)
+
+    def widen(self, x: str) -> str:
+        """Floats as float32."""
+        return x if self.floats is np.float32 else self.op("Cast", x, to=onnx.TensorProto.FLOAT)
+
+    def narrow(self, x: str) -> str:
+        """A float32 value as the graph's floats."""
+        return x if self.floats is np.float32 else self.op("Cast", x, to=self.element)
+
+    def softmax(self, x: str) -> str:
+        """Over the last axis, summed in float32."""
+        return self.narrow(self.op("Softmax", self.widen(x), axis=-1))
+
+    def log_softmax(self, x: str) -> str:
+        """Over the last axis, float32 whatever the graph's floats are."""
+        return self.op("LogSoftmax", self.widen(x), axis=-1)
 
     def op(
         self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attrs: object
@@ -82,14 +127,14 @@ class GraphBuilder:
         return made
 
     def when(self, condition: str, then: Callable[[], str], name: str) -> str:
-        """Compute a float32 matrix only where `condition` (1,) holds; an empty one otherwise."""
+        """Compute a matrix of floats only where `condition` (1,) holds; an empty one otherwise."""
         zero = self.constant([0, 0])
         chosen = self._subgraph("then", [], lambda: [then()])
-        empty = self._subgraph("else", [], lambda: [self.op("ConstantOfShape", zero)])
+        empty = self._subgraph("else", [], lambda: [self.zeros(zero)])
         return self.op("If", condition, name=name, then_branch=chosen, else_branch=empty)
 
     def scan(self, step: Callable[[str, str], str], state: str, inputs: str, axis: int) -> str:
-        """Run state = step(state, input) along one axis of float32 inputs; the states, stacked."""
+        """Run state = step(state, input) along one axis of inputs; the states, stacked."""
         before, one_input = self._fresh("state"), self._fresh("input")
 
         def build() -> list[str]:
@@ -125,7 +170,7 @@ class GraphBuilder:
         """Layers that read the same x (..., d_in), side by side: (..., sum of their d_out).
 
         `bias` (d_out,) stands in for their own. In 8 bits where the first layer has a range. A
-        `flat` x is (n, d_in), for which there is one operator in 32 bits.
+        `flat` x is (n, d_in), for which there is one operator where that is in floats.
         """
         weight = np.concatenate([array_of(layer.weight) for layer in layers])
         if bias is None:
@@ -135,8 +180,8 @@ class GraphBuilder:
             parts = self.constant(integers.T), self.constant(scales), self.constant(bias)
             return self.linear_int8(x, self._ranges[layers[0]], *parts)
         if flat:
-            return self.op("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
-        return self.op("Add", self.op("MatMul", x, self.constant(weight.T)), self.constant(bias))
+            return self.op("Gemm", x, self.number(weight), self.number(bias), transB=1)
+        return self.op("Add", self.op("MatMul", x, self.number(weight.T)), self.number(bias))
 
     def linear_int8(self, x: str, found: Range, weight: str, scales: str, bias: str) -> str:
         """Multiply x, in 8 unsigned bits, by a weight (d_in, d_out) in signed 8."""
@@ -170,10 +215,11 @@ class GraphBuilder:
 
     def _rms_norm(self, x: str, layer: nn.RMSNorm) -> str:
         """Zhang and Sennrich 2019, equation 4; ONNX Runtime knows the pattern and fuses it."""
+        x = self.widen(x)
         square = self.op("Pow", x, self.constant(2, np.float32))
         mean = self.op("ReduceMean", square, self.constant([-1]))
         mean = self.op("Add", mean, self.constant(layer.eps or 0.0, np.float32))
-        normal = self.op("Div", x, self.op("Sqrt", mean))
+        normal = self.narrow(self.op("Div", x, self.op("Sqrt", mean)))
         return self.op("Mul", normal, self.weight(layer.weight))
 
     def model(self) -> onnx.ModelProto:
@@ -198,7 +244,7 @@ class GraphBuilder:
         inner, self._nodes = self._nodes, outer
 
         def values(names: Sequence[str]) -> list[onnx.ValueInfoProto]:
-            return [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, None) for n in names]
+            return [helper.make_tensor_value_info(n, self.element, None) for n in names]
 
         return helper.make_graph(inner, name, values(inputs), values(outputs))
 

@@ -9,7 +9,7 @@ import onnx
 from torch import nn
 
 from mt import graph_signature as names
-from training.export.graph import Floats, GraphBuilder, Ranges, array_of
+from training.export.graph import Arithmetic, Floats, GraphBuilder, array_of
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
 from training.models.gate_norm import GateNorm
 from training.models.gru import GRU, AdditiveAttention, DeepOutput
@@ -18,14 +18,14 @@ from training.models.gru_cell import GRUCell
 KEYS, VALUES = names.MEMORY + "keys", names.MEMORY + "values"
 
 
-def gru_graphs(model: GRU, ranges: Ranges, limits: Limits) -> GraphPair:
+def gru_graphs(model: GRU, arithmetic: Arithmetic, limits: Limits) -> GraphPair:
     """Both graphs; linear layers that have a range compute in 8 bits, the encoder's GRU never."""
-    return GraphPair(_encoder(model, ranges), _Step(model, ranges, limits).build())
+    return GraphPair(_encoder(model, arithmetic), _Step(model, arithmetic, limits).build())
 
 
-def _encoder(model: GRU, ranges: Ranges) -> onnx.ModelProto:
+def _encoder(model: GRU, arithmetic: Arithmetic) -> onnx.ModelProto:
     """src_ids -> annotations, their attention keys, and the decoder's first state."""
-    graph = GraphBuilder("encoder", ranges)
+    graph = GraphBuilder("encoder", arithmetic)
     src_ids, src_mask = source(graph)
     tokens = graph.op("Cast", src_mask, to=onnx.TensorProto.INT32)
     lengths = graph.op("ReduceSum", tokens, graph.constant([1]), keepdims=0)  # (batch)
@@ -35,12 +35,12 @@ def _encoder(model: GRU, ranges: Ranges) -> onnx.ModelProto:
         annotations, last = _bidirectional(graph, model, src_ids, lengths)
     if model.attention is None:
         summary = graph.op("Identity", last, name=names.START + "context")
-        graph.output(summary, np.float32, ["batch", 2 * model.config.encoder_size])
+        graph.output(summary, graph.floats, ["batch", 2 * model.config.encoder_size])
     else:
         _memory(graph, model.attention, annotations, graph.op("Shape", src_ids))
         summary = _mean(graph, annotations, lengths)
     first = graph.op("Tanh", graph.linear(summary, model.first_state), name=names.START + "hidden")
-    graph.output(first, np.float32, ["batch", model.config.decoder_size])
+    graph.output(first, graph.floats, ["batch", model.config.decoder_size])
     return graph.model()
 
 
@@ -51,7 +51,7 @@ def _bidirectional(graph: GraphBuilder, model: GRU, src_ids: str, lengths: str) 
     states, last = graph.ops(
         "GRU",
         graph.op("Gather", graph.weight(model.src_embedding.weight), by_time),
-        *(graph.constant(weights) for weights in _onnx_weights(gru)),
+        *(graph.number(weights) for weights in _onnx_weights(gru)),
         lengths,
         outputs=2,
         direction="bidirectional",
@@ -75,7 +75,7 @@ class _Cells:
         self.graph, self.encoder, self.size = graph, model.encoder, model.config.encoder_size
         self.table = graph.weight(model.src_embedding.weight)
         self.src_ids = graph.op("Transpose", src_ids, perm=[1, 0])  # (src_len, batch)
-        tokens = graph.op("Cast", src_mask, to=onnx.TensorProto.FLOAT)
+        tokens = graph.op("Cast", src_mask, to=graph.element)
         self.tokens = graph.op("Unsqueeze", tokens, graph.constant([2]))  # (batch, src_len, 1)
         self.lengths = graph.op("Cast", lengths, to=onnx.TensorProto.INT64)
 
@@ -113,7 +113,7 @@ class _Cells:
         """Zeros (2, batch, size)."""
         graph, batch = self.graph, self.graph.size(self.lengths, 0)
         shape = graph.op("Concat", graph.constant([2]), batch, graph.constant([self.size]), axis=0)
-        return graph.op("ConstantOfShape", shape)
+        return graph.zeros(shape)
 
     def reversed(self, by_time: str) -> str:
         """Each sentence of (src_len, batch, ...) from its last token to its first."""
@@ -150,10 +150,8 @@ def gate_norm(graph: GraphBuilder, x: str, norm: nn.Module) -> str:
         return x
     lead, size = [0] * max(1, norm.weight.dim() - 1), norm.weight.shape[-1] // norm.gates
     gates = graph.reshape(x, *lead, norm.gates, size)
-    ones, zeros = np.ones(size, np.float32), np.zeros(size, np.float32)
-    normal = graph.op(
-        "LayerNormalization", gates, graph.constant(ones), graph.constant(zeros), axis=-1
-    )
+    ones, zeros = (graph.number(np.full(size, value)) for value in (1, 0))
+    normal = graph.op("LayerNormalization", gates, ones, zeros, axis=-1)
     scaled = graph.op(
         "Mul", graph.reshape(normal, *lead, norm.gates * size), graph.weight(norm.weight)
     )
@@ -168,14 +166,14 @@ def _memory(
     keys = graph.linear(graph.reshape(annotations, -1, both), attention.key)
     graph.reshape(keys, shape, size, name=KEYS)
     graph.op("Identity", annotations, name=VALUES)
-    graph.output(KEYS, np.float32, ["batch", names.SRC_LEN, size])
-    graph.output(VALUES, np.float32, ["batch", names.SRC_LEN, both])
+    graph.output(KEYS, graph.floats, ["batch", names.SRC_LEN, size])
+    graph.output(VALUES, graph.floats, ["batch", names.SRC_LEN, both])
 
 
 def _mean(graph: GraphBuilder, annotations: str, lengths: str) -> str:
     """The mean of each sentence's annotations (batch, both), from which the decoder starts."""
     total = graph.op("ReduceSum", annotations, graph.constant([1]), keepdims=0)
-    count = graph.op("Cast", lengths, to=onnx.TensorProto.FLOAT)
+    count = graph.op("Cast", lengths, to=graph.element)
     return graph.op("Div", total, graph.reshape(count, -1, 1))
 
 
@@ -205,8 +203,8 @@ def _update_first(stacked: Floats) -> Floats:
 class _Step:
     """One decoding step of the conditional GRU: word cell, attention, context cell, deep output."""
 
-    def __init__(self, model: GRU, ranges: Ranges, limits: Limits) -> None:
-        self.graph, self.model, self.limits = GraphBuilder("step", ranges), model, limits
+    def __init__(self, model: GRU, arithmetic: Arithmetic, limits: Limits) -> None:
+        self.graph, self.model, self.limits = GraphBuilder("step", arithmetic), model, limits
         self.last_ids = step_input(self.graph, names.LAST_IDS)
         self.parents = step_input(self.graph, names.PARENTS)
         self.live = step_input(self.graph, names.LIVE)
@@ -226,8 +224,8 @@ class _Step:
 
     def state(self, name: str, size: int) -> str:
         """Declare a state and its new value; returns the entry each cell continues."""
-        old = self.graph.input(names.STATE + name, np.float32, ["entries", size])
-        self.graph.output(names.NEXT + name, np.float32, ["cells", size])
+        old = self.graph.input(names.STATE + name, self.graph.floats, ["entries", size])
+        self.graph.output(names.NEXT + name, self.graph.floats, ["cells", size])
         return self.graph.op("Gather", old, self.parents)
 
     def cell(self, cell: GRUCell, x: str, hidden: str, name: str = "") -> str:
@@ -248,18 +246,18 @@ class _Step:
     def attend(self, attention: AdditiveAttention, hidden: str, both: int) -> str:
         """Additive attention, appendix A.1.2: the cells of a sentence share its keys and values."""
         graph, size = self.graph, attention.key.out_features
-        keys = graph.input(KEYS, np.float32, ["sentences", names.SRC_LEN, size])
-        values = graph.input(VALUES, np.float32, ["sentences", names.SRC_LEN, both])
+        keys = graph.input(KEYS, graph.floats, ["sentences", names.SRC_LEN, size])
+        values = graph.input(VALUES, graph.floats, ["sentences", names.SRC_LEN, both])
         query = graph.reshape(graph.linear(hidden, attention.query), self.grid, 1, size)
         keys = graph.op("Unsqueeze", keys, graph.constant([1]))  # sentences, 1, src_len, size
         seen = graph.op("Tanh", graph.op("Add", query, keys))  # sentences, width, src_len, size
         energies = graph.op("MatMul", seen, graph.weight(attention.energy))
         mask = graph.op("Unsqueeze", step_input(graph, names.SRC_MASK), graph.constant([1]))
-        masked = graph.op("Where", mask, energies, graph.constant(-np.inf, np.float32))
-        weights = graph.op("Softmax", masked, axis=-1)  # sentences, width, src_len
+        masked = graph.op("Where", mask, energies, graph.number(-np.inf))
+        weights = graph.softmax(masked)  # sentences, width, src_len
         flat = graph.reshape(weights, -1, graph.size(weights, 2))
         graph.op("Gather", flat, self.live, name=names.ATTENTION)
-        graph.output(names.ATTENTION, np.float32, ["rows", names.SRC_LEN])
+        graph.output(names.ATTENTION, graph.floats, ["rows", names.SRC_LEN])
         return graph.reshape(graph.op("MatMul", weights, values), -1, both)
 
     def deep_output(self, layer: DeepOutput, hidden: str, context: str, embedded: str) -> str:

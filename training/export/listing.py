@@ -12,7 +12,7 @@ import onnx
 from torch import nn
 
 from mt import graph_signature as names
-from training.export.graph import GraphBuilder, Ranges, array_of
+from training.export.graph import Arithmetic, GraphBuilder, array_of
 from training.export.quantize import quantize_weight
 
 WEIGHT, SCALES, BIAS = (names.LISTED + part for part in ("weight", "scales", "bias"))
@@ -20,10 +20,10 @@ _SCORED = "scored"
 
 
 def listing_graph(
-    layer: nn.Linear, ranges: Ranges, bias: npt.NDArray[np.float32]
+    layer: nn.Linear, arithmetic: Arithmetic, bias: npt.NDArray[np.float32]
 ) -> onnx.ModelProto:
     """The output layer's weights, and `bias` (vocab,), of the ids that are listed."""
-    graph = GraphBuilder("listing", ranges)
+    graph = GraphBuilder("listing", arithmetic)
     ids = graph.input(names.SHORTLIST_IDS, np.int64, [_SCORED])
     weight = array_of(layer.weight)
     if graph.range_of(layer) is None:
@@ -45,20 +45,20 @@ def _hand_out(
     values: npt.NDArray[np.float32],
     axes: Sequence[int | str],
 ) -> None:
-    graph.op("Gather", graph.constant(values), ids, name=name)
-    graph.output(name, np.float32, axes)
+    graph.op("Gather", graph.number(values), ids, name=name)
+    graph.output(name, graph.floats, axes)
 
 
 def listed_logits(graph: GraphBuilder, hidden: str, layer: nn.Linear) -> str:
     """Logits (rows, or one row more; scored) of hidden (rows, d): only what is listed."""
     found, d = graph.range_of(layer), layer.in_features
-    bias = graph.input(BIAS, np.float32, [_SCORED])
+    bias = graph.input(BIAS, graph.floats, [_SCORED])
     if found is not None:
         weight = graph.input(WEIGHT, np.int8, [d, _SCORED])
-        scales = graph.input(SCALES, np.float32, [_SCORED])
+        scales = graph.input(SCALES, graph.floats, [_SCORED])
         return graph.linear_int8(hidden, found, weight, scales, bias)
     # A product of one row alone is summed in another order: no row is ever alone.
     zero, one = graph.constant([0]), graph.constant([1])
     hidden = graph.op("Concat", hidden, graph.op("Slice", hidden, zero, one, zero), axis=0)
-    weight = graph.input(WEIGHT, np.float32, [_SCORED, d])
+    weight = graph.input(WEIGHT, graph.floats, [_SCORED, d])
     return graph.op("Gemm", hidden, weight, bias, transB=1)

@@ -2,7 +2,8 @@
 
 In fp32 every token must be the same. Two translations may differ only where they tie, which the
 last digits of floating point decide: their scores, or their log-probabilities up to and including
-the first token that differs, lie within `TIE`. In 8 bits tokens do differ; there BLEU must hold.
+the first token that differs, lie within `TIE`. In 8 and in 16 bits tokens do differ; there BLEU
+must hold.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,8 +57,8 @@ class Agreement:
             loss = self.torch_bleu - self.bleu
             if loss > largest_loss:
                 return (
-                    f"{where}: loses {loss:.2f} BLEU, more than {largest_loss:g}; write {EXACT} "
-                    "alone, or allow more with --max-int8-loss"
+                    f"{where}: loses {loss:.2f} BLEU, more than {largest_loss:g}; leave "
+                    f"{self.precision} out, or allow more with --max-loss"
                 )
         elif self.different:
             numbers = ", ".join(map(str, self.different[:10]))

@@ -6,17 +6,17 @@ from typing import cast
 import onnx
 
 from training.export import cells
-from training.export.graph import GraphBuilder, Ranges
+from training.export.graph import Arithmetic, GraphBuilder
 from training.export.recurrent_decoder import DecoderStep, embed, start
 from training.export.signature import GraphPair, Limits, source
 from training.models.cell import Cell
 from training.models.recurrent import EncoderLayer, Recurrent
 
 
-def recurrent_graphs(model: Recurrent, ranges: Ranges, limits: Limits) -> GraphPair:
+def recurrent_graphs(model: Recurrent, arithmetic: Arithmetic, limits: Limits) -> GraphPair:
     """Both graphs; linear layers that have a range compute in 8 bits, recurrences among them."""
-    step = DecoderStep(model, model.decoder, model.tgt_embedding, ranges)
-    return GraphPair(_Encoder(model, ranges).build(), step.build(limits))
+    step = DecoderStep(model, model.decoder, model.tgt_embedding, arithmetic)
+    return GraphPair(_Encoder(model, arithmetic).build(), step.build(limits))
 
 
 class _Encoder:
@@ -26,9 +26,9 @@ class _Encoder:
     there: it comes after every token, and attention masks it.
     """
 
-    def __init__(self, model: Recurrent, ranges: Ranges) -> None:
-        self.graph, self.model, self.config = GraphBuilder("encoder", ranges), model, model.config
-        graph = self.graph
+    def __init__(self, model: Recurrent, arithmetic: Arithmetic) -> None:
+        self.graph = graph = GraphBuilder("encoder", arithmetic)
+        self.model, self.config = model, model.config
         src_ids, src_mask = source(graph)
         tokens = graph.op("Cast", src_mask, to=onnx.TensorProto.INT64)
         self.lengths = graph.op("ReduceSum", tokens, graph.constant([1]), keepdims=0)  # (batch)
@@ -78,7 +78,7 @@ class _Encoder:
         """(batch, size)."""
         graph = self.graph
         shape = graph.op("Concat", graph.size(self.lengths, 0), graph.constant([size]), axis=0)
-        return graph.op("ConstantOfShape", shape)
+        return graph.zeros(shape)
 
     def reversed(self, by_time: str) -> str:
         """Each sentence of (src_len, batch, d) from its last token to its first."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from mt import graph_signature as names
 from training.export import cells
-from training.export.graph import GraphBuilder, Ranges
+from training.export.graph import Arithmetic, GraphBuilder
 from training.export.gru import gate_norm
 from training.export.signature import Limits, choose_best, step_input
 from training.models.luong_attention import AdditiveScore, GeneralScore, Score
@@ -34,7 +34,7 @@ def start(
     if decoder.feed is not None:
         size = decoder.feed.in_features
         shape = graph.op("Concat", graph.size(values, 0), graph.constant([size]), axis=0)
-        _hand_out(graph, graph.op("ConstantOfShape", shape), "fed", size)
+        _hand_out(graph, graph.zeros(shape), "fed", size)
     if decoder.score is None:
         _hand_out(graph, context, "context", decoder.value_size)
     else:
@@ -43,25 +43,25 @@ def start(
 
 def _hand_out(graph: GraphBuilder, value: str, name: str, size: int) -> None:
     graph.op("Identity", value, name=names.START + name)
-    graph.output(names.START + name, np.float32, ["batch", size])
+    graph.output(names.START + name, graph.floats, ["batch", size])
 
 
 def _memory(graph: GraphBuilder, score: Score, values: str, value_size: int) -> None:
     """What the attention reads, keys projected once."""
     graph.op("Identity", values, name=VALUES)
-    graph.output(VALUES, np.float32, ["batch", names.SRC_LEN, value_size])
+    graph.output(VALUES, graph.floats, ["batch", names.SRC_LEN, value_size])
     if isinstance(score, AdditiveScore):
         size = score.key.out_features
         keys = graph.linear(graph.reshape(values, -1, value_size), score.key)
         shape = graph.op("Shape", values, start=0, end=2)  # batch, src_len
         graph.reshape(keys, shape, size, name=KEYS)
-        graph.output(KEYS, np.float32, ["batch", names.SRC_LEN, size])
+        graph.output(KEYS, graph.floats, ["batch", names.SRC_LEN, size])
 
 
 def embed(graph: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
     """Embed ids (...) -> (..., d), as `scaled_embedding`."""
     found = graph.op("Gather", graph.weight(embedding.weight), ids)
-    factor = graph.constant(math.sqrt(embedding.embedding_dim), np.float32)
+    factor = graph.number(math.sqrt(embedding.embedding_dim))
     return graph.op("Mul", found, factor)
 
 
@@ -69,10 +69,10 @@ class DecoderStep:
     """One decoding step: the cells, the attention, the output."""
 
     def __init__(
-        self, model: Seq2Seq, decoder: Decoder, embedding: nn.Embedding, ranges: Ranges
+        self, model: Seq2Seq, decoder: Decoder, embedding: nn.Embedding, arithmetic: Arithmetic
     ) -> None:
         """Start the step graph of a model with this decoder and the embedding it reads."""
-        self.graph, self.model, self.decoder = GraphBuilder("step", ranges), model, decoder
+        self.graph, self.model, self.decoder = GraphBuilder("step", arithmetic), model, decoder
         self.embedding = embedding
         self.last_ids = step_input(self.graph, names.LAST_IDS)
         self.parents = step_input(self.graph, names.PARENTS)
@@ -113,8 +113,8 @@ class DecoderStep:
 
     def state(self, name: str, size: int) -> str:
         """Declare a state and its new value; returns the entry each cell continues."""
-        old = self.graph.input(names.STATE + name, np.float32, ["entries", size])
-        self.graph.output(names.NEXT + name, np.float32, ["cells", size])
+        old = self.graph.input(names.STATE + name, self.graph.floats, ["entries", size])
+        self.graph.output(names.NEXT + name, self.graph.floats, ["cells", size])
         return self.graph.op("Gather", old, self.parents)
 
     def context(self, query: str) -> str:
@@ -127,14 +127,14 @@ class DecoderStep:
     def attend(self, score: Score, query: str, value_size: int) -> str:
         """Global attention, section 3.1: the cells of a sentence share its memory."""
         graph = self.graph
-        values = graph.input(VALUES, np.float32, ["sentences", names.SRC_LEN, value_size])
+        values = graph.input(VALUES, graph.floats, ["sentences", names.SRC_LEN, value_size])
         energies = self.energies(score, query, values)  # sentences, width, src_len
         mask = graph.op("Unsqueeze", step_input(graph, names.SRC_MASK), graph.constant([1]))
-        masked = graph.op("Where", mask, energies, graph.constant(-np.inf, np.float32))
-        weights = graph.op("Softmax", masked, axis=-1)
+        masked = graph.op("Where", mask, energies, graph.number(-np.inf))
+        weights = graph.softmax(masked)
         flat = graph.reshape(weights, -1, graph.size(weights, 2))
         graph.op("Gather", flat, self.live, name=names.ATTENTION)
-        graph.output(names.ATTENTION, np.float32, ["rows", names.SRC_LEN])
+        graph.output(names.ATTENTION, graph.floats, ["rows", names.SRC_LEN])
         return graph.reshape(graph.op("MatMul", weights, values), -1, value_size)
 
     def energies(self, score: Score, query: str, values: str) -> str:
@@ -150,7 +150,7 @@ class DecoderStep:
     def additive(self, score: AdditiveScore, query: str) -> str:
         """Bahdanau's energies v . tanh(W h_t + U h_s); U h_s comes from the encoder graph."""
         graph, size = self.graph, score.key.out_features
-        keys = graph.input(KEYS, np.float32, ["sentences", names.SRC_LEN, size])
+        keys = graph.input(KEYS, graph.floats, ["sentences", names.SRC_LEN, size])
         keys = graph.op("Unsqueeze", keys, graph.constant([1]))  # sentences, 1, src_len, size
         query = graph.reshape(graph.linear(query, score.query), self.grid, 1, size)
         seen = graph.op("Tanh", graph.op("Add", query, keys))  # sentences, width, src_len, size

@@ -124,7 +124,7 @@ def choose_best(
         _choose_listed(graph, hidden, live, layer, k)
     else:
         bias = output_bias(layer, limits.never_emitted)
-        log_probs = graph.op("LogSoftmax", graph.linear(hidden, layer, bias=bias), axis=-1)
+        log_probs = graph.log_softmax(graph.linear(hidden, layer, bias=bias))
         graph.ops("TopK", log_probs, k, names=(names.TOP_LOG_PROBS, names.TOP_IDS))
         wanted = step_input(graph, names.WANTED_IDS)
         graph.op("GatherElements", log_probs, wanted, axis=1, name=names.WANTED_LOG_PROBS)
@@ -147,7 +147,7 @@ def _choose_listed(graph: GraphBuilder, hidden: str, live: str, layer: nn.Linear
     sentence = graph.op("Div", live, graph.size(names.LAST_IDS, 1))
     places = graph.op("Gather", step_input(graph, names.SHORTLIST_PLACES), sentence)
     logits = graph.op("GatherElements", scored, places, axis=1)  # rows, listed
-    log_probs = graph.op("LogSoftmax", logits, axis=-1)
+    log_probs = graph.log_softmax(logits)
     _, best = graph.ops("TopK", log_probs, k, names=[names.TOP_LOG_PROBS], outputs=2)
     graph.op("Gather", ids, graph.op("GatherElements", places, best, axis=1), name=names.TOP_IDS)
     wanted = step_input(graph, names.WANTED_PLACES)

@@ -10,7 +10,7 @@ import onnx
 from torch import nn
 
 from mt import graph_signature as names
-from training.export.graph import MICROSOFT, Ranges
+from training.export.graph import MICROSOFT, Arithmetic
 from training.export.signature import GraphPair, Limits, choose_best, source, step_input
 from training.export.transformer_parts import Parts
 from training.models.attention import CrossAttention, SelfAttention
@@ -22,9 +22,10 @@ from training.models.transformer_layers import DecoderLayer, EncoderLayer
 READ = "read"  # the state of recurrent positions
 
 
-def transformer_graphs(model: Transformer, ranges: Ranges, limits: Limits) -> GraphPair:
+def transformer_graphs(model: Transformer, arithmetic: Arithmetic, limits: Limits) -> GraphPair:
     """Both graphs; linear layers that have a range compute in 8 bits."""
-    return GraphPair(_Encoder(model, ranges, limits).build(), _Step(model, ranges, limits).build())
+    encoder, step = _Encoder(model, arithmetic, limits), _Step(model, arithmetic, limits)
+    return GraphPair(encoder.build(), step.build())
 
 
 class EncodingModel(Protocol):
@@ -42,8 +43,8 @@ class EncodingModel(Protocol):
 class EncoderStack(Parts):
     """The encoder graph of any such model, as far as the states of its last layer."""
 
-    def __init__(self, model: EncodingModel, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("encoder", model.config, ranges, limits.max_positions)
+    def __init__(self, model: EncodingModel, arithmetic: Arithmetic, limits: Limits) -> None:
+        super().__init__("encoder", model.config, arithmetic, limits.max_positions)
         self.model = model
         self.src_ids, self.src_mask = source(self.graph)
         self.mask = self.graph.op("Cast", self.src_mask, to=onnx.TensorProto.INT32)
@@ -78,7 +79,7 @@ class EncoderStack(Parts):
         """Zeros (batch, d_model), from which recurrent positions start."""
         graph, d_model = self.graph, self.config.d_model
         shape = graph.op("Concat", graph.size(self.src_ids, 0), graph.constant([d_model]), axis=0)
-        return graph.op("ConstantOfShape", shape, name=name)
+        return graph.zeros(shape, name)
 
     def self_attention(self, layer: SelfAttention, x: str) -> str:
         """(batch, src_len, d_model) -> the same shape, sections 3.2.2 and 3.2.3."""
@@ -114,15 +115,15 @@ class EncoderStack(Parts):
 class _Encoder(EncoderStack):
     """src_ids -> the cross-attention keys and values of every decoder layer."""
 
-    def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
-        super().__init__(model, ranges, limits)
+    def __init__(self, model: Transformer, arithmetic: Arithmetic, limits: Limits) -> None:
+        super().__init__(model, arithmetic, limits)
         self.decoder, self.tgt_positions = model.decoder, model.tgt_positions
 
     def build(self) -> onnx.ModelProto:
         self.keys_values(self.states())
         if isinstance(self.tgt_positions, RecurrentPositions):
             start = self.first_state(name=names.START + READ)
-            self.graph.output(start, np.float32, ["batch", self.config.d_model])
+            self.graph.output(start, self.graph.floats, ["batch", self.config.d_model])
         return self.graph.model()
 
     def keys_values(self, x: str) -> None:
@@ -136,18 +137,18 @@ class _Encoder(EncoderStack):
         parts = graph.ops("Split", heads, outputs=n_parts, axis=0, num_outputs=n_parts)
         for part, name in zip(parts, memory_names(len(layers)), strict=True):
             graph.op("Squeeze", part, graph.constant([0]), name=name)
-            graph.output(name, np.float32, ["batch", n_heads, names.SRC_LEN, d_head])
+            graph.output(name, graph.floats, ["batch", n_heads, names.SRC_LEN, d_head])
 
 
 class _Step(Parts):
     """One decoding step: each cell writes an entry into the caches and attends to what it sees."""
 
-    def __init__(self, model: Transformer, ranges: Ranges, limits: Limits) -> None:
-        super().__init__("step", model.config, ranges, limits.max_positions)
+    def __init__(self, model: Transformer, arithmetic: Arithmetic, limits: Limits) -> None:
+        super().__init__("step", model.config, arithmetic, limits.max_positions)
         graph, self.model, self.limits = self.graph, model, limits
         self.last_ids = step_input(graph, names.LAST_IDS)
         self.live = step_input(graph, names.LIVE)
-        self.entries, self.seen = self.cache_places(), step_input(graph, names.CACHE_BIAS)
+        self.entries, self.seen = self.cache_places(), self.cache_bias()
         self.src_mask = step_input(graph, names.SRC_MASK)
         self.source_mask = graph.op("Cast", self.src_mask, to=onnx.TensorProto.INT32)
 
@@ -185,10 +186,10 @@ class _Step(Parts):
         """Where each cell of x (sentences, width, d_model) stands, as far as x says so."""
         graph, places, d_model = self.graph, self.model.tgt_positions, self.config.d_model
         if isinstance(places, RecurrentPositions):
-            before = graph.input(names.STATE + READ, np.float32, ["entries", d_model])
+            before = graph.input(names.STATE + READ, graph.floats, ["entries", d_model])
             before = graph.op("Gather", before, step_input(graph, names.PARENTS))
             read = self.read(places, graph.reshape(x, -1, d_model), before, names.NEXT + READ)
-            graph.output(read, np.float32, ["cells", d_model])
+            graph.output(read, graph.floats, ["cells", d_model])
             return graph.op("Add", x, graph.op("Reshape", read, graph.op("Shape", x)))
         table = self.encodings(places)
         return x if table is None else graph.op("Add", x, graph.op("Gather", table, self.positions))
@@ -235,17 +236,17 @@ class _Step(Parts):
         """
         condition = step_input(self.graph, names.WITH_ATTENTION)
         self.graph.when(condition, partial(self._weights, keys), names.ATTENTION)
-        self.graph.output(names.ATTENTION, np.float32, ["rows", names.SRC_LEN])
+        self.graph.output(names.ATTENTION, self.graph.floats, ["rows", names.SRC_LEN])
 
     def _weights(self, keys: str) -> str:
         graph = self.graph
         query = self.heads(self.query)
         scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
-        scale = graph.constant(1 / math.sqrt(self.d_head), np.float32)
-        lowest = graph.constant(-np.inf, np.float32)
+        scale = graph.number(1 / math.sqrt(self.d_head))
+        lowest = graph.number(-np.inf)
         mask = graph.op("Unsqueeze", self.src_mask, graph.constant([1, 2]))
         scores = graph.op("Where", mask, graph.op("Mul", scores, scale), lowest)
-        weights = graph.op("Softmax", scores, axis=-1)
+        weights = graph.softmax(scores)
         mean = graph.op("ReduceMean", weights, graph.constant([1]), keepdims=0)
         src_len = graph.size(self.src_mask, 1)
         return graph.op("Gather", graph.reshape(mean, -1, src_len), self.live)

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from mt import graph_signature as names
-from training.export.graph import MICROSOFT, Axes, GraphBuilder, Ranges
+from training.export.graph import MICROSOFT, Arithmetic, Axes, GraphBuilder
 from training.export.gru import next_state
+from training.export.signature import step_input
 from training.models.positions import (
     InputPositions,
     LearnedPositions,
@@ -31,16 +32,18 @@ ACTIVATIONS = {"relu": "Relu", "gelu": "Gelu"}
 class Parts:
     """A graph being written, and what encoder and decoder have in common."""
 
-    def __init__(self, name: str, config: StackConfig, ranges: Ranges, max_positions: int) -> None:
+    def __init__(
+        self, name: str, config: StackConfig, arithmetic: Arithmetic, max_positions: int
+    ) -> None:
         """Start an empty graph; tables of positions get so many rows."""
-        self.graph, self.config = GraphBuilder(name, ranges), config
+        self.graph, self.config = GraphBuilder(name, arithmetic), config
         self.n_heads, self.d_head = config.n_heads, config.d_head
         self.places = torch.arange(max_positions)
 
     def embed(self, embedding: nn.Embedding, ids: str) -> str:
         """Embed ids (...) -> (..., d_model), section 3.4."""
         found = self.graph.op("Gather", self.graph.weight(embedding.weight), ids)
-        factor = self.graph.constant(math.sqrt(self.config.d_model), np.float32)
+        factor = self.graph.number(math.sqrt(self.config.d_model))
         return self.graph.op("Mul", found, factor)
 
     def encodings(self, places: InputPositions) -> str | None:
@@ -94,24 +97,28 @@ class Parts:
     def memory(self, name: str) -> str:
         """Declare keys or values of the source of one layer."""
         axes: Axes = ["sentences", self.n_heads, names.SRC_LEN, self.d_head]
-        return self.graph.input(name, np.float32, axes)
+        return self.graph.input(name, self.graph.floats, axes)
 
     def cache_places(self) -> str:
         """Declare where each cell's new entries go."""
         axes: Axes = ["sentences", "width", self.n_heads, 3]
         return self.graph.input(names.CACHE_PLACES, np.int64, axes)
 
+    def cache_bias(self) -> str:
+        """Declare what says which entries each cell sees."""
+        return self.graph.narrow(step_input(self.graph, names.CACHE_BIAS))
+
     def written(self, name: str, new: str, places: str) -> str:
         """Declare a cache and put the new entries (sentences, width, d_model) into it."""
         axes: Axes = ["sentences", self.n_heads, names.CACHE_LEN, self.d_head]
-        before = self.graph.input(names.STATE + name, np.float32, axes)
+        before = self.graph.input(names.STATE + name, self.graph.floats, axes)
         entries = self.graph.reshape(new, 0, 0, self.n_heads, self.d_head)
-        self.graph.output(names.NEXT + name, np.float32, axes)
+        self.graph.output(names.NEXT + name, self.graph.floats, axes)
         return self.graph.op("ScatterND", before, places, entries, name=names.NEXT + name)
 
     def bias(self, mask: str) -> str:
         """0 where a mask holds, -inf elsewhere."""
-        zero, lowest = (self.graph.constant(x, np.float32) for x in (0, -np.inf))
+        zero, lowest = (self.graph.number(x) for x in (0, -np.inf))
         return self.graph.op("Where", mask, zero, lowest)
 
     def rotate(self, x: str, positions: str) -> str:
@@ -144,9 +151,9 @@ class Parts:
         of_keys = graph.op("Gather", graph.weight(relative.keys), rows)  # ..., n_keys, d_head
         scores = graph.op("MatMul", query, graph.op("Transpose", keys, perm=[0, 1, 3, 2]))
         by_distance = graph.op("Einsum", query, of_keys, equation="bhid,bijd->bhij")
-        scale = graph.constant(1 / math.sqrt(self.d_head), np.float32)
+        scale = graph.number(1 / math.sqrt(self.d_head))
         scores = graph.op("Mul", graph.op("Add", scores, by_distance), scale)
-        weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
+        weights = graph.softmax(graph.op("Add", scores, bias))
         of_values = graph.op("Gather", graph.weight(relative.values), rows)
         by_distance = graph.op("Einsum", weights, of_values, equation="bhij,bijd->bhid")
         return self.merged(graph.op("Add", graph.op("MatMul", weights, values), by_distance))
