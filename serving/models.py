@@ -7,6 +7,7 @@ from typing import Literal, Self
 from mt import bundle
 from mt.bundle import Manifest
 from mt.errors import BundleError, ConfigError, MTError, UnknownModelError
+from serving.precision import precision_for
 from serving.settings import EngineSettings, ServeSettings
 from serving.translator import Translator
 
@@ -117,7 +118,7 @@ def check(settings: ServeSettings) -> list[Manifest]:
 
     Raises:
         BundleError: bundles that are not whole, all of them on one line.
-        ConfigError: two bundles have the same name.
+        ConfigError: two bundles have the same name, or a device has not the precision.
     """
     manifests: list[Manifest] = []
     _for_each_bundle(settings, lambda path, engine: manifests.append(_verified(path, engine)))
@@ -128,9 +129,10 @@ def check(settings: ServeSettings) -> list[Manifest]:
 def _verified(path: Path, engine: EngineSettings) -> Manifest:
     """The manifest of a bundle that has all that its engine is to run."""
     opened = bundle.open(path)
-    opened.graphs(engine.precision)
+    precision = precision_for(opened.manifest, engine.precision, engine.device)
+    opened.graphs(precision)
     if engine.shortlist:
-        opened.shortlist_graphs(engine.precision)
+        opened.shortlist_graphs(precision)
     return opened.manifest
 
 

@@ -16,6 +16,7 @@ from mt.errors import BundleError, InputError
 from mt.shortlist import Shortlist
 from mt.stepper import Attention, Device, Footprint, Ids, Rows, Slot, StepOutput
 from mt.tokenizer import PAD_ID
+from serving.precision import precision_for
 from serving.steps.decoder_caches import Axes, DecoderCaches
 from serving.steps.decoder_states import DecoderStates
 from serving.steps.lane import NOBODY, Lane, memory_axes
@@ -37,14 +38,15 @@ def open_stepper(
     device: Device = "cpu",
     shortlist: bool = False,
 ) -> "OnnxStepper":
-    """Open a bundle's graphs at one of its precisions (None: the manifest's default).
+    """Open a bundle's graphs at one of its precisions (None: see `precision_for`).
 
     shortlist: score no more of the vocabulary than the bundle's shortlist has for a sentence.
 
     Raises:
         BundleError: no such precision, no shortlist, or a graph is damaged or not of our signature.
-        ConfigError: this ONNX Runtime cannot use the device.
+        ConfigError: this ONNX Runtime cannot use the device, or the device not the precision.
     """
+    precision = precision_for(bundle.manifest, precision, device)
     encoder_file, step_file = bundle.graphs(precision)
     listing = None
     if shortlist:
@@ -89,9 +91,10 @@ class OnnxStepper:
     @property
     def footprint(self) -> Footprint:
         """What the arrays take that are kept for running sentences, padding aside."""
-        caches = DecoderCaches(self._step.inputs).axes
+        caches, itemsize = DecoderCaches(self._step.inputs).axes, self._step.home.dtype.itemsize
         return Footprint(
-            source_token=_bytes_of(memory_axes(self._encoder.outputs)), entry=_bytes_of(caches)
+            source_token=itemsize * _numbers_in(memory_axes(self._encoder.outputs)),
+            entry=itemsize * _numbers_in(caches),
         )
 
     def twin(self) -> "OnnxStepper":
@@ -227,10 +230,10 @@ def _padded(attentions: Sequence[Attention]) -> Attention:
     return np.concatenate([np.pad(a, p) for a, p in zip(attentions, padding, strict=True)])
 
 
-def _bytes_of(tensors: Mapping[str, Axes]) -> int:
-    """Of one entry of the axes that have no fixed size, in tensors of float32."""
+def _numbers_in(tensors: Mapping[str, Axes]) -> int:
+    """Of one entry of the axes that have no fixed size."""
     fixed = ([size for size in axes if isinstance(size, int)] for axes in tensors.values())
-    return sum(4 * prod(sizes) for sizes in fixed)
+    return sum(prod(sizes) for sizes in fixed)
 
 
 def _signature_problems(encoder: OnnxGraph, step: OnnxGraph, listing: Listing | None) -> list[str]:

@@ -17,7 +17,10 @@ class EngineSettings(Strict):
     """One engine: a model, its thread, its running batch and its queue."""
 
     device: Device = Field("cpu", description="where the graphs run: cpu, or cuda")
-    precision: str | None = Field(None, description="graphs to run; unset: the bundle's default")
+    precision: str | None = Field(
+        None,
+        description="graphs to run; unset: on a CPU the bundle's default, on cuda fp16 or fp32",
+    )
     shortlist: bool = Field(
         False,
         description="score for each sentence only what its words are translated by, as the bundle "

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from serving.dispatch import Answer, usage
+from serving.precision import precision_for
 from serving.routes.stream_schemas import DetectedEventBody, DoneBody, SentenceBody, WarningsBody
 from serving.routing import AUTO
 from serving.schemas import (
@@ -81,7 +82,7 @@ def detect_response(found: Sequence[Detection]) -> DetectResponse:
 
 def model_body(translator: Translator) -> ModelBody:
     """The public facts of an open model."""
-    manifest = translator.manifest
+    manifest, engine = translator.manifest, translator.engine.settings
     return ModelBody(
         name=manifest.name,
         family=manifest.family,
@@ -91,7 +92,7 @@ def model_body(translator: Translator) -> ModelBody:
         vocab_size=manifest.vocab_size,
         max_source_tokens=manifest.max_source_tokens,
         max_target_tokens=manifest.max_target_tokens,
-        precision=translator.engine.settings.precision or manifest.default_precision,
+        precision=precision_for(manifest, engine.precision, engine.device),
         scores=manifest.scores,
         data=manifest.data.name,
         licence=manifest.data.licence,

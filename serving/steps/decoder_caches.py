@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mt import graph_signature as names
 from mt.stepper import Ids
+from serving.steps.home import HOST, Home, Tensor
 from serving.steps.hypothesis_grid import Grid
 from serving.steps.padding import padded
 
@@ -36,15 +37,16 @@ class DecoderCaches:
     but the arrays' contents changes; `axes` are those of the states that are caches.
     """
 
-    def __init__(self, inputs: Mapping[str, Axes]) -> None:
+    def __init__(self, inputs: Mapping[str, Axes], home: Home = HOST) -> None:
         """Start empty; `inputs` are the step graph's."""
+        self._home = home
         self.axes = {
             name: axes
             for name, axes in inputs.items()
             if name.startswith(names.STATE) and names.CACHE_LEN in axes
         }
-        self.tensors: dict[str, Floats] = {}
-        self.outputs: dict[str, Floats] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.outputs: dict[str, Tensor] = {}
         self.told: Arrays = {}
         self._places_are_read = names.CACHE_POSITIONS in inputs
         self._n_heads = int(next(iter(self.axes.values()))[1]) if self.axes else 0
@@ -57,7 +59,8 @@ class DecoderCaches:
         stepped = kept[kept < len(self._positions)]  # those admitted since stand behind them
         self._positions = self._positions[stepped]
         self._tell(self._bias[stepped])
-        self._take({name: tensor[stepped] for name, tensor in self.tensors.items()})
+        fetch = self._home.fetch
+        self._take({name: fetch(tensor)[stepped] for name, tensor in self.tensors.items()})
 
     def step(self, grid: Grid, positions: Ids, parents: Ids, last: Grid) -> None:
         """Tell the step graph who writes where and who sees what, in `told`.
@@ -124,12 +127,13 @@ class DecoderCaches:
         if _reaches(used, ample):
             ample = length
         held, kept = len(self._positions), min(length, ample)
-        tensors: dict[str, Floats] = {}
+        tensors: Arrays = {}
         for name, axes in self.axes.items():
             shape = (n_places, self._n_heads, ample, int(axes[-1]))
-            tensors[name] = np.zeros(shape, np.float32)
+            tensors[name] = np.zeros(shape, self._home.dtype)
             if held:
-                tensors[name][:held, :, :kept] = self.tensors[name][:, :, :kept]
+                before = self._home.fetch(self.tensors[name])
+                tensors[name][:held, :, :kept] = before[:, :, :kept]
         self._take(tensors)
         positions = np.zeros((n_places, ample), np.int64)
         positions[:held, :kept] = self._positions[:, :kept]
@@ -140,10 +144,10 @@ class DecoderCaches:
         self._blind(grid.empty)
         return self._used()
 
-    def _take(self, tensors: dict[str, Floats]) -> None:
+    def _take(self, arrays: Arrays) -> None:
         """Have these caches from now on."""
-        self.tensors = tensors
-        self.outputs = {n.replace(names.STATE, names.NEXT, 1): t for n, t in tensors.items()}
+        self.tensors = {name: self._home.put(array) for name, array in arrays.items()}
+        self.outputs = {n.replace(names.STATE, names.NEXT, 1): t for n, t in self.tensors.items()}
 
     def _tell(self, bias: Floats) -> None:
         """Have this bias from now on, and the places to write of as many cells."""

@@ -20,7 +20,7 @@ CUT_PART = 0.25
 class EncoderMemory:
     """Tensors (places, ..., src_len, ...) of the running sentences, padded on the right.
 
-    `tensors` stays the same object while nothing but the arrays' contents changes.
+    `tensors` stays the same object while its numbers stay the same: a device has a copy of them.
     """
 
     def __init__(self, length_axes: Mapping[str, int]) -> None:
@@ -52,6 +52,7 @@ class EncoderMemory:
             cut = _first(given, axis, kept.shape[axis])
             kept[places] = 0  # beyond a shorter sentence nothing of the place's last one stays
             _first(kept, axis, cut.shape[axis])[places] = cut
+        self._tensors = dict(self._tensors)
 
     def retire(self, places: Ids) -> None:
         """Let others have these places, and the room that their sentences needed."""

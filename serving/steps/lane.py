@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from mt import graph_signature as names
 from mt.stepper import Ids, Rows, Slot, StepOutput
@@ -47,8 +48,8 @@ class Lane:
         self._places = Places()
         self._memory = EncoderMemory(lengths)
         self._shortlists = shortlists
-        self._caches = DecoderCaches(step.inputs)
-        self._states = DecoderStates(step.inputs)
+        self._caches = DecoderCaches(step.inputs, step.home)
+        self._states = DecoderStates(step.inputs, step.home)
         self._starts: dict[Slot, dict[str, Array]] = {}
         self._grid, self._slots, self._changes = EMPTY, NOBODY, 0  # of the last step
         self._next_positions = np.zeros(1, np.int64)  # of its rows' children; last, of no parent's
@@ -97,14 +98,15 @@ class Lane:
         found = self._room(wanted, k, with_attention)
         kept = (
             *(self._memory.tensors, self._states.tensors, self._caches.tensors),
-            *(listed, self._caches.told, self._ask(Asked(grid, k, with_attention))),
+            *(listed, self._ask(Asked(grid, k, with_attention))),
         )
-        self._step.run_into(feeds, kept, (found, following, self._caches.outputs))
-        self._states.replace(following)
+        outputs = found, following, self._caches.outputs
+        self._step.run_into(feeds, self._caches.told, kept, outputs)
+        self._states.replace(following, grid.n_cells)
         self._remember(grid, rows.slots, positions)
         attention = found.get(names.ATTENTION)
         if attention is not None:
-            attention = attention[:, : self._memory.longest].copy()
+            attention = attention[:, : self._memory.longest].astype(np.float32)
         return StepOutput(
             found[names.TOP_IDS].copy(),
             found[names.TOP_LOG_PROBS].copy(),
@@ -170,9 +172,12 @@ class Lane:
             shapes[names.ATTENTION] = n_rows, self._memory.tensors[names.SRC_MASK].shape[1]
         if shapes != self._shapes:
             self._shapes = shapes
+            kinds: dict[str, npt.DTypeLike] = {
+                names.TOP_IDS: np.int64,
+                names.ATTENTION: self._step.home.dtype,
+            }
             self._found = {
-                name: np.empty(shape, np.int64 if name == names.TOP_IDS else np.float32)
-                for name, shape in shapes.items()
+                name: np.empty(shape, kinds.get(name, np.float32)) for name, shape in shapes.items()
             }
         return self._found
 

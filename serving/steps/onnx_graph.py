@@ -11,10 +11,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from mt.errors import BundleError, ConfigError, EngineError
 from mt.stepper import Device
+from serving.steps.home import Home, Host, Tensor
 from serving.steps.onnx_file import refusal
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
+Tensors = Mapping[str, Tensor]  # in a graph's home
 Axes = dict[str, list[int | str]]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -35,12 +37,13 @@ FATAL_ONLY = 4  # what ONNX Runtime may print by itself; the rest reaches us as 
 class OnnxGraph:
     """A session, with the names and axes of what it reads and gives.
 
-    On a CPU, arrays are never copied on their way into ONNX Runtime and out of it.
+    On a CPU, arrays are never copied on their way into ONNX Runtime and out of it. On another
+    device, what stands in `home` is not; of arrays it gets copies, where they have changed.
     """
 
-    def __init__(self, session: ort.InferenceSession) -> None:
-        """Take a session; see `open`."""
-        self._session = session
+    def __init__(self, session: ort.InferenceSession, home: Home) -> None:
+        """Take a session and the home of its states; see `open`."""
+        self._session, self.home = session, home
         self.inputs, self.outputs = _axes(session.get_inputs()), _axes(session.get_outputs())
         self._bindings: dict[tuple[str, ...], _Binding] = {}
 
@@ -67,7 +70,7 @@ class OnnxGraph:
                 disabled_optimizers=SLOW_FUSIONS,
                 enable_fallback=int(device != "cpu"),  # from it to itself, and it prints
             )
-            opened = cls(session)
+            opened = cls(session, _home(session, device))
         except OSError as error:
             raise BundleError(f"{path} cannot be read ({error.strerror})") from None
         except UNREADABLE as error:
@@ -78,7 +81,7 @@ class OnnxGraph:
 
     def twin(self) -> "OnnxGraph":
         """The same weights, for another thread; several may run at the same time."""
-        return OnnxGraph(self._session)
+        return OnnxGraph(self._session, self.home)
 
     def run(self, feeds: Arrays) -> dict[str, Array]:
         """Every output, in new arrays.
@@ -92,24 +95,50 @@ class OnnxGraph:
             raise _failure(error) from None
         return dict(zip(self.outputs, found, strict=True))
 
-    def run_into(self, feeds: Arrays, kept: Sequence[Arrays], outputs: Sequence[Arrays]) -> None:
-        """Write outputs into arrays, which have their shapes; what the graph does not read is left.
+    def run_into(
+        self, feeds: Arrays, told: Arrays, kept: Sequence[Tensors], outputs: Sequence[Tensors]
+    ) -> None:
+        """Write outputs into tensors of their shapes; what the graph does not read is left.
 
-        `feeds` are small and copied; the arrays of `kept` are read where they are. A group of kept
-        arrays or of outputs that is the very same object as last time is known to hold the same
-        arrays. One array may be both: where the graph changes only some of it, the rest is not
-        touched, let alone copied.
+        `feeds` are small and copied; all others are read where they are. A group that is the very
+        same object as last time is known to hold the same arrays; those of `kept` with the same
+        numbers, but for what the graph itself has changed. One tensor may be read and written:
+        where the graph changes only some of it, the rest is not touched, let alone copied.
 
         Raises:
             EngineError: ONNX Runtime failed.
         """
         wanted = tuple(name for group in outputs for name in group)
         if wanted not in self._bindings:
-            self._bindings[wanted] = _Binding(self._session, self.inputs)
+            kind = _Binding if isinstance(self.home, Host) else _DeviceBinding
+            self._bindings[wanted] = kind(self._session, self.inputs)
         try:
-            self._bindings[wanted].run(feeds, kept, outputs)
+            self._bindings[wanted].run(feeds, told, kept, outputs)
         except ORT_ERRORS as error:
             raise _failure(error) from None
+
+
+class OnDevice:
+    """A home on a device of ONNX Runtime's."""
+
+    def __init__(self, device: str, dtype: npt.DTypeLike) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self._device = device
+
+    def put(self, array: Array) -> Tensor:
+        """A copy on the device."""
+        tensor = self.empty(array.shape)
+        if array.size:
+            tensor.update_inplace(np.ascontiguousarray(array))
+        return tensor
+
+    def fetch(self, tensor: Tensor) -> Array:
+        """A copy on the host."""
+        return np.array(tensor.numpy())
+
+    def empty(self, shape: Sequence[int]) -> Tensor:
+        """Room on the device."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), self.dtype, self._device)
 
 
 class _Binding:
@@ -118,18 +147,29 @@ class _Binding:
     def __init__(self, session: ort.InferenceSession, inputs: Axes) -> None:
         self._session, self._io, self._inputs = session, session.io_binding(), inputs
         self._copies: dict[str, Array] = {}
-        self._groups: dict[int, Arrays] = {}
+        self._groups: dict[str, Tensors] = {}
         self._values: dict[str, ort.OrtValue] = {}  # of outputs; they are not kept alive for us
 
-    def run(self, feeds: Arrays, kept: Sequence[Arrays], outputs: Sequence[Arrays]) -> None:
+    def run(
+        self, feeds: Arrays, told: Arrays, kept: Sequence[Tensors], outputs: Sequence[Tensors]
+    ) -> None:
+        """As `OnnxGraph.run_into`."""
         for name, array in feeds.items():
             if name in self._inputs:
                 self._copy(name, array)
-        for number, group in enumerate((*kept, *outputs)):
-            if group is not self._groups.get(number):
-                self._groups[number] = group
-                self._bind(group, number < len(kept))
+        self._tell(told)
+        for number, group in enumerate(kept):
+            if self._is_new(f"input {number}", group):
+                self._bind_inputs(group)
+        for number, group in enumerate(outputs):
+            if self._is_new(f"output {number}", group):
+                self._bind_outputs(group)
         self._session.run_with_iobinding(self._io)
+
+    def _is_new(self, place: str, group: Tensors) -> bool:
+        is_new = group is not self._groups.get(place)
+        self._groups[place] = group
+        return is_new
 
     def _copy(self, name: str, array: Array) -> None:
         copy = self._copies.get(name)
@@ -139,13 +179,50 @@ class _Binding:
         else:
             np.copyto(copy, array)
 
-    def _bind(self, group: Arrays, are_inputs: bool) -> None:
-        for name, array in group.items():
-            if not are_inputs:
-                self._values[name] = ort.OrtValue.ortvalue_from_numpy(array)
-                self._io.bind_ortvalue_output(name, self._values[name])
-            elif name in self._inputs:
-                self._io.bind_cpu_input(name, array)
+    def _tell(self, told: Arrays) -> None:
+        if self._is_new("told", told):
+            self._bind_inputs(told)
+
+    def _bind_inputs(self, group: Tensors) -> None:
+        for name, tensor in group.items():
+            if name in self._inputs:
+                self._bind_input(name, tensor)
+
+    def _bind_input(self, name: str, tensor: Tensor) -> None:
+        self._io.bind_cpu_input(name, tensor)
+
+    def _bind_outputs(self, group: Tensors) -> None:
+        for name, tensor in group.items():
+            is_value = isinstance(tensor, ort.OrtValue)
+            self._values[name] = tensor if is_value else ort.OrtValue.ortvalue_from_numpy(tensor)
+            self._io.bind_ortvalue_output(name, self._values[name])
+
+
+class _DeviceBinding(_Binding):
+    """The same for a device, which does not see an array change.
+
+    Binding an array copies it to where the graph wants it, so what may have changed is bound anew.
+    """
+
+    def _copy(self, name: str, array: Array) -> None:
+        self._copies[name] = array.copy()
+        self._io.bind_cpu_input(name, self._copies[name])
+
+    def _tell(self, told: Arrays) -> None:
+        self._bind_inputs(told)
+
+    def _bind_input(self, name: str, tensor: Tensor) -> None:
+        if isinstance(tensor, ort.OrtValue):
+            self._io.bind_ortvalue_input(name, tensor)
+        else:
+            self._copy(name, tensor)
+
+
+def _home(session: ort.InferenceSession, device: Device) -> Home:
+    """Where this device keeps a graph's states, as what the graph has them."""
+    kinds = {value.type for value in session.get_inputs()}
+    dtype = np.float16 if "tensor(float16)" in kinds else np.float32
+    return Host(dtype) if device == "cpu" else OnDevice(device, dtype)
 
 
 def _axes(values: Sequence[Any]) -> Axes:

@@ -1,6 +1,7 @@
 import numpy as np
 
-from serving.steps.decoder_states import Axes, DecoderStates, Floats
+from serving.steps.decoder_states import Axes, DecoderStates
+from serving.steps.home import Array
 
 INPUTS: dict[str, Axes] = {
     "state.hidden": ["entries", 2],
@@ -10,7 +11,7 @@ INPUTS: dict[str, Axes] = {
 }
 
 
-def first_states(value: float) -> dict[str, Floats]:
+def first_states(value: float) -> dict[str, Array]:
     shapes = {"start.hidden": (1, 2), "start.context": (1, 1)}
     return {name: np.full(shape, value, np.float32) for name, shape in shapes.items()}
 
@@ -39,7 +40,7 @@ def test_a_step_replaces_them_all() -> None:
     }
     for array in following.values():
         array[...] = 7
-    states.replace(following)
+    states.replace(following, 3)
     assert states.tensors["state.hidden"] is following["next.hidden"]
     assert states.begin([first_states(1)]).tolist() == [3]
 
