@@ -39,11 +39,11 @@ bench-decoding: setup ## decoding speed beside CTranslate2 and PyTorch -> build/
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks.decoding
 
-bench-decoding-file: setup ## a test set to natural ends: make bench-decoding-file RUN=... BUNDLE=...
+bench-decoding-file: setup ## a test set to natural ends [RUN=... BUNDLE=...; or 20 minutes of training]
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks.decoding_file $(RUN) $(BUNDLE)
 
-bench-serving: setup ## load over HTTP, beside CTranslate2: make bench-serving RUN=... BUNDLE=...
+bench-serving: setup ## load over HTTP, beside CTranslate2 [RUN=... BUNDLE=...; or as above]
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks.serving $(RUN) $(BUNDLE)
 

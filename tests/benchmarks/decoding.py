@@ -1,6 +1,6 @@
 """Decoding speed: our graphs beside CTranslate2, PyTorch and its own export, in one run.
 
-python -m tests.benchmarks.decoding [--quick] [--json PATH] [--rounds 5] [--threads 1]
+python -m tests.benchmarks.decoding [--quick] [--json PATH [--add]] [--rounds 5] [--threads 1]
 
 Every load has sentences of 20 source tokens that are translated into exactly 20. Weights are
 random: speed hangs on shapes. Before CTranslate2 is timed its greedy tokens must be ours.
@@ -26,6 +26,7 @@ from training.stepper import TorchStepper
 
 TOKENS = 20
 PYTORCH_BATCHES = (1, 8)  # beyond, it takes long and is far behind
+CELL = ("model", "precision", "beam", "batch", "peer")
 Work = Callable[[], int]
 Row = dict[str, Any]
 
@@ -41,13 +42,15 @@ def main() -> None:
     path = report.write(
         "decoding",
         {
-            "unit": "target tokens per second, median of rounds; p50_ms: of one whole batch, ours",
+            "unit": "target tokens per second (of the processor, on one thread), median of rounds; "
+            "p50_ms: of one whole batch, ours",
             "threads": arguments.threads,
             "rounds": arguments.rounds,
             "machine": report.machine(packages),
             "rows": rows,
         },
         arguments.json,
+        CELL if arguments.add else (),
     )
     print(f"\nwritten to {path}")
 
@@ -69,7 +72,7 @@ def _measure(size: str, folder: Path, arguments: argparse.Namespace) -> Iterator
             contestants |= {name: peer.decode(load) for name, peer in peers.items()}
             if load.sentences in PYTORCH_BATCHES:
                 contestants |= _pytorch(model, plain, load)
-            speeds = report.interleave(contestants, arguments.rounds)
+            speeds = report.interleave(contestants, arguments.rounds, arguments.threads)
             title = f"{size} {precision}, {load.sentences} sentences, beam {load.beam_size}"
             print(report.table(title, speeds, "ours", "tokens/s"), flush=True)
             yield from _rows(size, precision, load, speeds)
@@ -126,6 +129,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Decoding speed, side by side")
     parser.add_argument("--quick", action="store_true", help="int8, batches 1 and 32, 3 rounds")
     parser.add_argument("--json", type=Path, help="result [build/bench/decoding.json]")
+    parser.add_argument("--add", action="store_true", help="leave other rows in the result")
     parser.add_argument("--models", nargs="+", choices=SIZES, default=SIZES)
     parser.add_argument("--precisions", nargs="+", default=["fp32", "int8"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 32, 64])

@@ -6,26 +6,29 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 Contestants = Mapping[str, Callable[[], int]]
 
 
-def interleave(contestants: Contestants, rounds: int) -> dict[str, float]:
+def interleave(contestants: Contestants, rounds: int, threads: int = 1) -> dict[str, float]:
     """Median units per second of each contestant; all run once a round, in turn.
 
     A contestant does its work and returns how many units (tokens, sentences) that was. The first
-    round warms up and is not counted.
+    round warms up and is not counted. On one thread, seconds are those of the processor, so that
+    what else runs on the machine takes none of them.
     """
+    clock = time.process_time if threads == 1 else time.perf_counter
     speeds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(rounds + 1):
         for name, work in contestants.items():
-            start = time.perf_counter()
+            start = clock()
             units = work()
             if turn:
-                speeds[name].append(units / (time.perf_counter() - start))
+                speeds[name].append(units / (clock() - start))
     return {name: statistics.median(values) for name, values in speeds.items()}
 
 
@@ -45,12 +48,24 @@ def machine(packages: Iterable[str]) -> dict[str, object]:
     }
 
 
-def write(name: str, report: Mapping[str, object], path: Path | None = None) -> Path:
-    """Write a result, to build/bench/<name>.json where not told, with the command that made it."""
+def write(
+    name: str, report: Mapping[str, Any], path: Path | None = None, cell: Sequence[str] = ()
+) -> Path:
+    """Write a result, to build/bench/<name>.json where not told, with the command that made it.
+
+    cell: what tells one row from another; where it is given, rows of other cells that stand in the
+    file already stay there, so that a long benchmark can be run in parts.
+    """
     path = path or Path("build/bench") / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     command = f"python -m tests.benchmarks.{name} {' '.join(sys.argv[1:])}".strip()
     whole = {"command": command, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    if cell and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        whole["command"] = f"{before['command']}; {command}"
+        new = [[row[key] for key in cell] for row in report["rows"]]
+        kept = [row for row in before["rows"] if [row[key] for key in cell] not in new]
+        report = {**report, "rows": [*kept, *report["rows"]]}
     path.write_text(json.dumps({**whole, **report}, indent=2) + "\n", encoding="utf-8")
     return path
 

@@ -1,6 +1,6 @@
 """What the search itself costs: its numpy and bookkeeping beside the steps of the model.
 
-python -m tests.benchmarks.search_share [--size transformer-s] [--rounds 5]
+python -m tests.benchmarks.search_share [--sizes tiny small] [--rounds 5] [--json PATH]
 
 Seconds are those of the process, not of the clock, so a busy machine disturbs little.
 """
@@ -8,7 +8,7 @@ Seconds are those of the process, not of the clock, so a busy machine disturbs l
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -79,27 +79,39 @@ def measure(stepper: Stepper, load: Load) -> tuple[float, float]:
 def main() -> None:
     """Measure every load once a round, in turn; print medians and write them."""
     arguments = _parser().parse_args()
+    rows = [row for size in arguments.sizes for row in _of_size(size, arguments.rounds)]
+    machine = report.machine(("onnxruntime-gpu", "numpy"))
+    result = {"precision": "int8", "rounds": arguments.rounds, "machine": machine, "rows": rows}
+    print(f"\nwritten to {report.write('search_share', result, arguments.json)}")
+
+
+def _of_size(size: str, n_rounds: int) -> Iterator[dict[str, object]]:
     with TemporaryDirectory() as folder:
-        stepper = our_steppers(random_model(arguments.size), Path(folder), 1)["int8"]
+        stepper = our_steppers(random_model(size), Path(folder), 1)["int8"]
         for load in LOADS:
             measure(stepper, load)  # warm up
-        rounds = [[measure(stepper, load) for load in LOADS] for _ in range(arguments.rounds)]
-    rows = []
-    print(f"{arguments.size} int8, microseconds a step    search     model   share     bar")
+        rounds = [[measure(stepper, load) for load in LOADS] for _ in range(n_rounds)]
+    print(f"{size} int8, microseconds a step    search     model   share     bar")
     for load, figures in zip(LOADS, zip(*rounds, strict=True), strict=True):
         ours, model = (statistics.median(column) for column in zip(*figures, strict=True))
         share, bar = ours / (ours + model), BARS[load.sentences]
         name = f"{load.sentences} sentences, beam {load.beam_size}"
         print(f"  {name:36s} {ours:8.0f} {model:9.0f} {share:7.1%} {bar:7.0%}")
-        rows.append({"load": name, "search_us": ours, "model_us": model, "share": share})
-    machine = report.machine(("onnxruntime-gpu", "numpy"))
-    result = {"model": arguments.size, "rounds": arguments.rounds, "machine": machine}
-    print(f"\nwritten to {report.write('search_share', {**result, 'results': rows})}")
+        yield {
+            "model": size,
+            "batch": load.sentences,
+            "beam": load.beam_size,
+            "search_us": round(ours, 1),
+            "model_us": round(model, 1),
+            "share": round(share, 3),
+            "bar": bar,
+        }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="The search's own share of a step")
-    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["tiny", "small"])
+    parser.add_argument("--json", type=Path, help="result [build/bench/search_share.json]")
     parser.add_argument("--rounds", type=int, default=5)
     return parser
 

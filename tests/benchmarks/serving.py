@@ -1,10 +1,11 @@
 """Real sentences over HTTP: ours embedded and on Ray Serve, beside CTranslate2 behind FastAPI.
 
-python -m tests.benchmarks.serving RUN BUNDLE [--quick] [--json PATH]
+python -m tests.benchmarks.serving [RUN BUNDLE] [--quick] [--json PATH [--add]]
 
-RUN holds the weights, BUNDLE what `seq2serve export RUN` made of them. All run one thread a model;
-rounds of all hosts are interleaved and medians count. Servers and clients share this machine, so
-what a host costs the processor is told as well.
+RUN holds the weights, BUNDLE what `seq2serve export RUN` made of them; without them a model is
+trained first (20 minutes). All run one thread a model; rounds of all hosts are interleaved and
+medians count. Servers and clients share this machine, so what a host costs the processor is told
+as well.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from mt import bundle
 from mt.beam_search import SearchOptions, search
 from mt.stepper import runtime
 from serving.embedded import bind
-from tests.benchmarks import ctranslate2_peer, report
+from tests.benchmarks import ctranslate2_peer, real_model, report
 from tests.benchmarks.load import Outcome, Target, closed_loop, open_loop
 from tests.server_process import Server
 from training.compare.energy import estimate_energy
@@ -36,7 +37,7 @@ from training.trained import load_trained
 
 BEAM = 5
 CLIENTS = (1, 4, 16, 64)
-OPEN_SHARE = 0.7  # of what sixteen clients got through: the rate of arrivals that wait for nobody
+OPEN_LIKE, OPEN_SHARE = 16, 0.7  # of what so many clients get through: the rate of open arrivals
 MAX_ROWS = 160
 PATIENCE_S = 120.0
 SETTINGS = """
@@ -44,6 +45,8 @@ bundles: [{path: named on the command line}]
 engine: {precision: int8}
 cache_mib: 0  # texts come again
 """
+HOSTS = ("embedded", "CTranslate2", "Ray Serve, 1 replica", "Ray Serve, 2 replicas")
+CELL = ("host", "load")
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,17 @@ class Host:
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    arguments = _arguments()
+    real_model.make_sure(arguments)
     trained = load_trained(arguments.run)
     corpus = trained.recipe.corpus
     texts = [pair.src for pair in open_corpus(corpus).pairs(arguments.split)]
     offline = _offline(arguments.bundle, texts)
     print(f"the engine by itself: {offline:.1f} sentences/s", flush=True)
     pair = {"source": corpus.source, "target": corpus.target}
-    clients = (1, 16) if arguments.quick else CLIENTS
     with ExitStack() as running:
-        hosts = [running.enter_context(_host(n, arguments, pair)) for n in _hosts(arguments.quick)]
-        rows = [*_race(hosts, texts, clients, arguments.rounds, arguments.seconds)]
+        hosts = [running.enter_context(_host(n, arguments, pair)) for n in arguments.hosts]
+        rows = [*_race(hosts, texts, arguments)]
     for row in rows:
         row["of_offline"] = round(row["sentences_per_s"] / offline, 3)
         print(row, flush=True)
@@ -77,7 +80,8 @@ def main() -> None:
         "machine": report.machine(("onnxruntime-gpu", "ctranslate2", "ray", "fastapi", "uvicorn")),
         "rows": rows,
     }
-    print(f"\nwritten to {report.write('serving', result, arguments.json)}")
+    cell = CELL if arguments.add else ()
+    print(f"\nwritten to {report.write('serving', result, arguments.json, cell)}")
 
 
 def _offline(folder: Path, texts: Sequence[str]) -> float:
@@ -88,12 +92,6 @@ def _offline(folder: Path, texts: Sequence[str]) -> float:
     began = time.perf_counter()
     search(stepper, sources, SearchOptions(beam_size=BEAM), MAX_ROWS)
     return len(sources) / (time.perf_counter() - began)
-
-
-def _hosts(quick: bool) -> list[str]:
-    peers = ["CTranslate2"] if ctranslate2_peer.INSTALLED else []
-    on_ray = [] if quick else ["Ray Serve, 1 replica", "Ray Serve, 2 replicas"]
-    return ["embedded", *peers, *on_ray]
 
 
 @contextmanager
@@ -117,9 +115,7 @@ def _host(name: str, arguments: argparse.Namespace, pair: dict[str, str]) -> Ite
             on_ray = ["--ray", "--replicas", replicas] if name.startswith("Ray") else []
             port = _free_port() if on_ray else 0
             settings = Path(stack.enter_context(TemporaryDirectory())) / "settings.yaml"
-            settings.write_text(
-                "bundles: [{path: unset}]\nengine: {precision: int8}\ncache_mib: 0\n"
-            )  # texts come again
+            settings.write_text(SETTINGS)
             given = (str(arguments.bundle), "--settings", str(settings), *on_ray)
             server = stack.enter_context(Server(*given, port=port))
             process, url = server.process, server.url
@@ -154,19 +150,22 @@ def _peer(run: Path, folder: str, port: int) -> "Iterator[subprocess.Popen[bytes
 
 
 def _race(
-    hosts: Sequence[Host], texts: Sequence[str], clients: Sequence[int], rounds: int, seconds: float
+    hosts: Sequence[Host], texts: Sequence[str], arguments: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
     """Every load on every host, the hosts in turns; the others have nothing to do meanwhile."""
+    rounds, seconds = arguments.rounds, arguments.seconds
     for host in hosts:
         closed_loop(host.target, texts, 4, 2.0)  # warm
-    for number in clients:
+    for number in arguments.clients:
         work = partial(closed_loop, texts=texts, clients=number, seconds=seconds)
         for row in _turns(hosts, f"{number} clients", rounds, work):
-            if number == 16 and row["host"] == hosts[0].name:
+            if number == OPEN_LIKE and row["host"] == hosts[0].name:
                 rate = row["sentences_per_s"] * OPEN_SHARE
             yield row
-    work = partial(open_loop, texts=texts, rate=rate, seconds=seconds)
-    yield from _turns(hosts, f"open, {rate:.1f} a second", rounds, work)
+    if OPEN_LIKE in arguments.clients:
+        work = partial(open_loop, texts=texts, rate=rate, seconds=seconds)
+        for row in _turns(hosts, "open", rounds, work):
+            yield {**row, "arrivals_per_s": round(rate, 1)}
 
 
 def _turns(
@@ -228,16 +227,23 @@ def _row(host: Host, load: str, loads: Sequence[tuple[Outcome, float]]) -> dict[
     }
 
 
-def _parser() -> argparse.ArgumentParser:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Load over HTTP, side by side")
-    parser.add_argument("run", type=Path)
-    parser.add_argument("bundle", type=Path)
+    real_model.add_arguments(parser)
     parser.add_argument("--split", default="test2016")
+    parser.add_argument("--hosts", nargs="+", choices=HOSTS, help="[all that can be had]")
+    parser.add_argument("--clients", nargs="+", type=int, default=CLIENTS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--quick", action="store_true", help="1 and 16 clients, no Ray")
     parser.add_argument("--json", type=Path, help="result [build/bench/serving.json]")
-    return parser
+    parser.add_argument("--add", action="store_true", help="leave other rows in the result")
+    found = parser.parse_args()
+    if found.quick:
+        found.hosts, found.clients = HOSTS[:2], [1, 16]
+    hosts = found.hosts or HOSTS
+    found.hosts = [one for one in hosts if one != "CTranslate2" or ctranslate2_peer.INSTALLED]
+    return found
 
 
 if __name__ == "__main__":

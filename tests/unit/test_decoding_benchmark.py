@@ -2,6 +2,7 @@
 
 import json
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from mt.beam_search import SearchOptions, search
 from mt.stepper import Stepper
-from tests.benchmarks import contestants, ctranslate2_peer, decoding
+from tests.benchmarks import contestants, ctranslate2_peer, decoding, real_model, report
 from tests.benchmarks.onnx_peer import PlainExport
 from tests.benchmarks.pytorch_peers import Uncached
 from tests.tiny_bundle import VOCAB_SIZE, random_sources
@@ -66,3 +67,30 @@ def test_quick_is_a_choice_of_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     found = decoding._arguments()
     assert (found.precisions, found.batches, found.rounds) == (["int8"], [1, 32], 3)
     assert list(found.models) == list(contestants.SIZES)
+
+
+def test_a_long_benchmark_is_run_in_parts(tmp_path: Path) -> None:
+    path, cell = tmp_path / "found.json", ("model", "peer")
+    rows = [{"model": "tiny", "peer": "a", "ratio": 1}, {"model": "tiny", "peer": "b", "ratio": 2}]
+    report.write("decoding", {"rows": rows}, path, cell)
+    again = {"model": "tiny", "peer": "b", "ratio": 3}
+    report.write("decoding", {"rows": [again]}, path, cell)
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == [rows[0], again]
+    report.write("decoding", {"rows": [again]}, path)
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == [again]
+
+
+def test_a_model_is_trained_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(real_model, "_seq2serve", lambda verb, *_: asked.append(verb))
+    monkeypatch.setattr(real_model, "BUNDLE", Path("no such bundle"))
+    parser = ArgumentParser()
+    real_model.add_arguments(parser)
+    arguments = parser.parse_args([])
+    real_model.make_sure(arguments)
+    assert (asked, arguments.run) == (["train", "export"], real_model.RUN)
+    named = parser.parse_args(["my/run", "my/bundle"])
+    real_model.make_sure(named)
+    assert (len(asked), named.bundle) == (2, Path("my/bundle"))
+    with pytest.raises(SystemExit, match="name the bundle"):
+        real_model.make_sure(parser.parse_args(["my/run"]))
