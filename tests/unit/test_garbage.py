@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from serving.running.garbage import spare_what_lasts
+from serving.running.garbage import FULL_EVERY, spare_what_lasts
 
 
 class Node:
@@ -17,9 +17,11 @@ class Node:
 
 
 @pytest.fixture(autouse=True)
-def thawed() -> Iterator[None]:
+def as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
 
 
 def test_garbage_of_the_start_is_freed_and_the_rest_is_spared() -> None:
@@ -27,6 +29,7 @@ def test_garbage_of_the_start_is_freed_and_the_rest_is_spared() -> None:
     spare_what_lasts()
     assert gone() is None
     assert gc.get_freeze_count() > 1000
+    assert gc.get_threshold()[2] == FULL_EVERY
     assert all(one is not kept for one in gc.get_objects())
 
 
