@@ -5,7 +5,7 @@ continues with the very batch it would have seen.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,10 @@ class Batch:
         half = len(self.src) // 2
         rows = (slice(None, half), slice(half, None))
         return [_batch(self.src[at], self.tgt_in[at], self.tgt_out[at]) for at in rows]
+
+    def silent(self) -> "Batch":
+        """The same batch, but none of its target tokens counts."""
+        return replace(self, real=self.real[:0], targets=self.targets[:0])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         parts = (self.src, self.tgt_in, self.tgt_out, self.real, self.targets)
@@ -161,13 +165,19 @@ class UpdateBatches:
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of every update a worker computes: rank, of size."""
+    """Which part of every update a worker computes: rank, of size.
+
+    by_rows: some rows of each batch, perhaps none, so that all workers have as many batches.
+    """
 
     rank: int = 0
     size: int = 1
+    by_rows: bool = False
 
     def of(self, group: list[Indices]) -> list[Indices]:
         """Whole batches where they come out even, else some rows of each; perhaps none."""
+        if self.by_rows:
+            return [pairs[self.rank :: self.size] for pairs in group]
         if len(group) % self.size == 0:
             return group[self.rank :: self.size]
         rows = (pairs[self.rank :: self.size] for pairs in group)
@@ -241,6 +251,13 @@ def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 WHOLE = Share()
 
 
+def _read(data: TokenDataset, pairs: Indices) -> Batch:
+    """The batch of these pairs; of none, one that has no target tokens."""
+    if not len(pairs):
+        return collate([data.src[0]], [data.tgt[0]]).silent()
+    return collate([data.src[i] for i in pairs], [data.tgt[i] for i in pairs])
+
+
 def updates(
     dataset: TokenDataset,
     config: BatchingConfig,
@@ -254,10 +271,7 @@ def updates(
         data = dataset.of_epoch(epoch)
         planned = Epoch(data, config, seed, epoch)
         for done, group in enumerate(planned.after(position), start=position + 1):
-            batches = [
-                collate([data.src[i] for i in pairs], [data.tgt[i] for i in pairs])
-                for pairs in share.of(group)
-            ]
+            batches = [_read(data, pairs) for pairs in share.of(group)]
             numbers = np.concatenate(group)
             mine = sum(batch.target_tokens for batch in batches)
             others = int(data.tgt.lengths_of(numbers).sum()) - mine

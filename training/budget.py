@@ -47,6 +47,11 @@ class TrainingConfig(Strict):
     compile: bool = Field(
         False, description="torch.compile; off, because what it gains on a GPU is not measured"
     )
+    sharded: bool = Field(
+        False,
+        description="with --workers: each has only a part of the weights, of their gradients and "
+        "of the optimizer's memory (FSDP), for models that are too large to be copied",
+    )
     threads: int | None = Field(None, gt=0, description="CPU threads; empty: every core")
     keep_at_minutes: tuple[PositiveFloat, ...] = Field(
         (),

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from training.tensors import seed_everything
 
 PATIENCE = timedelta(days=30)  # the others wait while the first one prepares or evaluates
+GATHER = "gather"  # instead of a factor: bring the shards of a model together
 STOP = ".stop"  # in the run's folder: asks the workers to save and end
 
 

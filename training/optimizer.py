@@ -56,8 +56,15 @@ def freeze(model: nn.Module, names: Sequence[str]) -> None:
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
     """AdamW over all trainable weights."""
+    return build_optimizer_of([one for one in model.parameters() if one.requires_grad], config)
+
+
+def build_optimizer_of(
+    weights: Sequence[nn.Parameter], config: OptimizerConfig
+) -> torch.optim.AdamW:
+    """AdamW over these."""
     return torch.optim.AdamW(
-        [weights for weights in model.parameters() if weights.requires_grad],
+        weights,
         lr=config.learning_rate,
         betas=config.betas,
         eps=config.eps,

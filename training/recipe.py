@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from mt.config import Strict, describe, load_yaml
 from mt.errors import ConfigError
@@ -66,6 +73,19 @@ class Recipe(Strict):
             for value in chosen.extremes():
                 cls._check_value(replaced(values, {key: value}), f"{key}={value}")
         return tune
+
+    @model_validator(mode="after")
+    def _can_be_sharded(self) -> "Recipe":
+        loss = self.loss
+        others = {
+            "loss.minimum_risk": loss.minimum_risk,
+            "loss.pretraining": loss.pretraining,
+            "optimizer.ema_decay": self.optimizer.ema_decay,
+            "training.compile": self.training.compile,
+        }
+        if self.training.sharded and (found := [key for key, on in others.items() if on]):
+            raise ValueError(f"training.sharded does not go with {', '.join(found)}")
+        return self
 
     @classmethod
     def _check_value(cls, values: Mapping[str, Any], setting: str) -> None:

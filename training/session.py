@@ -1,13 +1,16 @@
 """All that one sitting of a run works on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import torch
 
 from mt.errors import CheckpointError
 from training.budget import RunState
 from training.checkpoint import Checkpoint, find_checkpoint
 from training.compilation import compile_for_training
-from training.crew import ALONE, Crew
+from training.crew import ALONE, GATHER, Crew
 from training.embeddings import load_embeddings
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
@@ -18,6 +21,7 @@ from training.precision import choose_device
 from training.prepare import Prepared
 from training.recipe import Recipe
 from training.schedule import Schedule
+from training.sharding import Shards
 from training.tensors import load_model_tensors, seed_everything
 
 
@@ -57,17 +61,38 @@ class Session:
         if checkpoint is not None:
             checkpoint.restore(self.model, self.optimizer, self.averaged)
             self.state = checkpoint.state
+        self.shards: Shards | None = None
+        if recipe.training.sharded and crew.size > 1:
+            update = self.state.update
+            self.shards = Shards(self.model, self.optimizer, recipe.optimizer, update)
+            self.optimizer = self.shards.optimizer
         self.schedule = Schedule(recipe.schedule, self.state.plateau)
+
+    def whole(self) -> tuple[Seq2Seq, torch.optim.Optimizer]:
+        """Model and optimizer to save; shards are brought together, with the other workers."""
+        if self.shards is None:
+            return self.model, self.optimizer
+        if self.shards.gathered_at != self.state.update:
+            self.crew.told(GATHER)
+            self.shards.gather(self.state.update)
+        return self.shards.whole
 
     @property
     def averaged(self) -> Seq2Seq | None:
         """The model that holds the moving average of the weights, where there is one."""
         return self.average.model if self.average else None
 
-    @property
-    def evaluated(self) -> Seq2Seq:
-        """The model that is scored and kept: the moving average where there is one."""
-        return self.averaged or self.model
+    @contextmanager
+    def evaluated(self) -> Iterator[Seq2Seq]:
+        """The model that is scored and kept: the moving average where there is one.
+
+        Of a model in shards, as it was when `whole` was asked last.
+        """
+        if self.shards is None:
+            yield self.averaged or self.model
+        else:
+            with self.shards.on_device() as model:
+                yield model
 
 
 def _start_from(model: Seq2Seq, run: str, prepared: Prepared) -> None:

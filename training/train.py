@@ -10,7 +10,7 @@ from training.budget import Evaluation, RunState, passes_milestone, progress, st
 from training.checkpoint import CHECKPOINTS, MILESTONES, prune, save_checkpoint
 from training.console import Progress, clock, say
 from training.cpu_memory import keep_freed_memory
-from training.crew import ALONE, Crew
+from training.crew import ALONE, GATHER, Crew
 from training.durable_files import write_file
 from training.finish import TrainResult, finish, finished_result
 from training.interrupts import StopRequest
@@ -58,7 +58,8 @@ def train(
         crew.end()
         if reason is None:
             return TrainResult(run, session.state, "stopped by a signal")
-        return finish(recipe, run, prepared, session.evaluated, session.state, reason)
+        with session.evaluated() as model:
+            return finish(recipe, run, prepared, model, session.state, reason)
 
 
 def fit(s: Session) -> str | None:
@@ -107,14 +108,20 @@ def follow(recipe: Recipe, run: Path, crew: Crew) -> None:
     s = Session(recipe, run, prepared_by(origin, recipe, run, crew.rank), checkpoint, crew=crew)
     with prepared_ahead(_updates(s), s.device) as steps:
         for step in steps:
-            factor = crew.told(None)
+            while (factor := crew.told(None)) == GATHER:
+                _gather(s)
             if math.isnan(factor):
                 return
             move_weights(s, step, factor)
 
 
+def _gather(s: Session) -> None:
+    if s.shards:
+        s.shards.gather(s.state.update)
+
+
 def _updates(s: Session) -> Iterator[UpdateBatches]:
-    share = Share(s.crew.rank, s.crew.size)
+    share = Share(s.crew.rank, s.crew.size, by_rows=s.shards is not None)
     seed, state = s.recipe.seed, s.state
     return updates(s.prepared.dataset, s.recipe.batching, seed, state.epoch, state.position, share)
 
@@ -137,7 +144,9 @@ def _evaluate(s: Session, log: MetricsLog) -> None:
     if state.history and state.history[-1].update == state.update:
         return
     began = time.perf_counter()
-    scores = validation_scores(s.evaluated, s.prepared, s.recipe)
+    s.whole()
+    with s.evaluated() as model:
+        scores = validation_scores(model, s.prepared, s.recipe)
     score = scores[0]
     state.history.append(Evaluation(state.update, score.value))
     state.evaluated_s = state.seconds
@@ -164,7 +173,8 @@ def _save(s: Session) -> None:
 
 
 def _write(s: Session, folder: str) -> None:
-    save_checkpoint(s.run / folder, s.model, s.optimizer, s.state, s.prepared.origin, s.averaged)
+    model, optimizer = s.whole()
+    save_checkpoint(s.run / folder, model, optimizer, s.state, s.prepared.origin, s.averaged)
 
 
 def _first_line(s: Session) -> str:

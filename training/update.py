@@ -51,8 +51,11 @@ def move_weights(s: Session, step: UpdateBatches, factor: float) -> Updated:
     s.crew.begin_update(s.recipe.seed, state.update + 1)
     s.model.train()
     loss = gradients(s, step.batches, tokens)
-    s.crew.add_up(s.model, loss)
-    norm = clip_grad_norm_(s.model.parameters(), optimizer.max_norm)
+    if s.shards:
+        norm = s.shards.add_up(loss, optimizer.max_norm)
+    else:
+        s.crew.add_up(s.model, loss)
+        norm = clip_grad_norm_(s.model.parameters(), optimizer.max_norm)
     _step_if_finite(s, loss, norm)
     state.update += 1
     if s.average:
@@ -75,6 +78,11 @@ def gradients(s: Session, batches: list[Batch], tokens: int) -> Tensor:
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
+    if s.shards:
+        raise ConfigError(
+            "training ran out of memory; with training.sharded no batch can be taken in halves: "
+            "lower batching.max_tokens and raise batching.accumulate"
+        )
     s.optimizer.zero_grad(set_to_none=True)
     halves = [half for batch in batches for half in batch.halves()]
     if len(halves) == len(batches):

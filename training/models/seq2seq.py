@@ -91,6 +91,13 @@ class Seq2Seq(nn.Module, ABC):
             "layer, so it cannot say which words are masked; choose denoising"
         )
 
+    def separable(self) -> list[nn.Module]:
+        """Parts used by calling them only: `training.sharded` fetches their weights as it goes.
+
+        The weights of everything else are fetched for a whole update.
+        """
+        return []
+
     def hidden(self, src: Tensor, tgt_in: Tensor) -> Tensor:
         """Teacher-forced hidden states (batch, tgt_len, d)."""
         return self.decode(self.encode(src), tgt_in)

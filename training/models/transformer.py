@@ -7,6 +7,7 @@ and the other schemes of positions in `positions`.
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 from typing import cast
 
 import torch
@@ -160,6 +161,12 @@ class Transformer(Seq2Seq):
         x, weights = self.decoder.step(x, positions, mask, caches, memory, src_mask[:, None, None])
         state = {**caches, "positions": written + 1, **({} if read is None else {"read": read})}
         return Step(self.project(x[:, 0]), state, weights)
+
+    def separable(self) -> list[nn.Module]:
+        """All layers, but what attends over the source: its keys are made before its layer runs."""
+        decoder = (cast(DecoderLayer, layer) for layer in self.decoder.layers)
+        apart = ((layer.self_attention, layer.feed_forward) for layer in decoder)
+        return [*self.encoder.layers, *chain.from_iterable(apart)]
 
     def embed(
         self,
