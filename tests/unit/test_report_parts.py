@@ -6,6 +6,7 @@ import pytest
 
 from tests.fake_comparison import BUDGETS
 from training.compare.outcome import Contrast, Estimate, ViewName
+from training.compare.report import charts
 from training.compare.report.headlines import headlines
 from training.compare.report.numbers import (
     difference,
@@ -133,3 +134,8 @@ def test_of_many_systems_each_is_told_against_the_first() -> None:
     contrasts = [contrast("tokens", 1.0, "neither", pair) for pair in pairs]
     assert len(headlines(contrasts, list("abcd"), BUDGETS)) == 3
     assert len(headlines(contrasts[:3], list("abc"), BUDGETS)) == 3
+
+
+def test_every_system_can_be_told_apart_without_colour() -> None:
+    assert len(set(charts.SHAPES)) == len(set(charts.COLOURS)) == len(charts.DASHES) == 7
+    assert "stroke" not in charts.SHAPES  # a line without an area: our points have no outline
