@@ -2,7 +2,6 @@
 
 import gc
 
-
 FULL_EVERY = 50  # collections of the middle generation; Python's default is 10
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ class Workers:
         self, work: Callable[[Job], Outcome], jobs: Sequence[Job], watch: Callable[[int], None]
     ) -> list[Outcome]:
         """New processes: torch's threads do not survive a fork."""
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.at_once, len(jobs)), mp_context=spawn) as pool:
+        spawn, count = multiprocessing.get_context("spawn"), min(self.at_once, len(jobs))
+        with ProcessPoolExecutor(count, spawn, initializer=_end_with_parent) as pool:
             tasks = [pool.submit(work, job) for job in jobs]
             try:
                 for done, task in enumerate(as_completed(tasks), start=1):
@@ -87,6 +88,18 @@ class Workers:
         from training.distributed import on_ray
 
         return on_ray(work, jobs, str(self.ray), watch)
+
+
+def _end_with_parent() -> None:
+    """A pool's process waits for work for ever, also where whoever gave it was killed."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def train_run(run: Path) -> None:
