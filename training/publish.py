@@ -87,8 +87,8 @@ def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> Non
         raise ConfigError(f"two runs have the same seed: {', '.join(map(str, seeds))}")
     first = finals[0].origin
     for run, other in zip(runs[1:], (final.origin for final in finals[1:]), strict=True):
-        recipes = (with_defaults(one.recipe) for one in (first, other))
-        differing = differing_keys(*recipes, same_pieces=True)
+        mine, its = with_defaults(first.recipe), with_defaults(other.recipe)
+        differing = differing_keys(mine, its, same_pieces=True)
         if first.tokenizer_sha256 != other.tokenizer_sha256:
             differing.append("subwords")
         if set(differing) - {"seed"}:
