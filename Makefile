@@ -7,7 +7,7 @@ EXTRAS := train,embeddings,serve,ray,trace,dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: audit chaos soak help setup demo test lint bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
+.PHONY: audit chaos soak help setup demo test lint bench-bulk bench-decoding bench-decoding-file bench-gpu bench-serving bench-training bench-training-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ audit: setup ## known vulnerabilities of what is installed; asks public database
 
 test: lint ## every check and every test
 	$(BIN)/python -m pytest
+
+bench-bulk: setup ## translate --ray by one and two actors: make bench-bulk BUNDLE=... LINES=...
+	$(BIN)/python -m tests.benchmarks.bulk $(BUNDLE) $(LINES) --json build/bench/bulk.json
 
 bench-decoding: setup ## decoding speed beside CTranslate2 and PyTorch -> build/bench/decoding.json
 	$(PIP) -e '.[bench]'
