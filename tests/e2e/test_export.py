@@ -15,6 +15,7 @@ from mt.bundle import Score
 from mt.errors import BundleError, CheckpointError, ConfigError, CorpusError
 from mt.stepper import Stepper
 from serving.onnx_stepper import open_stepper
+from serving.precision import precision_for
 from tests.tiny_models import GRU_SIZES, sharpened
 from tests.tiny_run import random_pairs, tiny_recipe, tiny_tokenizer, write_corpus
 from training.budget import RunState
@@ -110,10 +111,29 @@ def test_one_precision_alone(run: Path, tmp_path: Path) -> None:
     assert set(int8.manifest.graphs) == {int8.manifest.default_precision} == {"int8"}
 
 
+def test_sixteen_bits_for_a_gpu(run: Path, tmp_path: Path) -> None:
+    """Written, compared and scored as int8 is; on a CPU they run as well, if slower."""
+    plan = ShortlistPlan(best=2, frequent=3)
+    bundle = export(run, tmp_path / "bundle", ["fp32", "fp16"], shortlist=plan)
+    parity = bundle.manifest.parity
+    assert [check["precision"] for check in parity["checks"]] == ["fp32", "fp32", "fp16", "fp16"]
+    assert {cost["precision"] for cost in parity["shortlist"]} == {"fp32", "fp16"}
+    assert precision_for(bundle.manifest, device="cuda") == "fp16"
+    sources = [bundle.tokenizer.encode_source(pair.src) for pair in random_pairs(5, seed=8)]
+    found = search(
+        open_stepper(bundle, "fp16", shortlist=True), sources, SearchOptions(beam_size=2)
+    )
+    assert len(found) == 5
+
+
 @pytest.mark.parametrize(
     ("precisions", "default", "says"),
     [
-        (["fp32", "int4"], None, r"export: precisions\.1: Input should be 'fp32' or 'int8'"),
+        (
+            ["fp32", "int4"],
+            None,
+            r"precisions\.1: Input should be 'fp32', 'int8' or 'fp16'",
+        ),
         ([], None, "export: precisions: .*at least 1 item"),
         (["fp32"], "int8", "default_precision int8 is not to be written"),
     ],
