@@ -56,7 +56,7 @@ def disconnects(clients: int) -> Disconnects:
         idle_after_s = time.perf_counter() - began
         (afterwards,) = load.run(server.url, _ask_once).asked
         left = sum(one.status == 0 for one in tally.asked)
-        after = Resources.of(server.process.pid)
+        after = Resources.after(server.process.pid, before)
         return Disconnects(left, idle_after_s, afterwards, before, after)
 
 

@@ -47,9 +47,9 @@ class Draining:
         }
 
 
-def draining(seed: int) -> Draining:
+def draining(seed: int, **settings: Any) -> Draining:
     """Load a server, tell it to stop at some moment, and go on asking until it is gone."""
-    with echo_server(busy=500, engine={"max_rows": 4}) as server:
+    with echo_server(busy=500, engine={"max_rows": 4}, **settings) as server:
         told = 0.0
 
         async def work(crowd: Crowd) -> Tally:

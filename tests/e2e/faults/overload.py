@@ -37,15 +37,17 @@ class Overload:
         }
 
 
-def overload(measure_s: float, seconds: float, deadline_s: float, **engine: Any) -> Overload:
-    """Measure what a server can, then ask for twice that."""
+def overload(
+    measure_s: float, seconds: float, deadline_s: float, factor: float = 2.0, **engine: Any
+) -> Overload:
+    """Measure what a server can, then ask for so many times that."""
     engine = {"max_rows": 4, "max_waiting": 8} | engine
     with echo_server(engine=engine, limits={"deadline_s": deadline_s}) as server:
         load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s / 2))  # warm
         peak = load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s))
         capacity = len(peak.answered) / measure_s
         before = Resources.of(server.process.pid)
-        tally = load.run(server.url, lambda crowd: crowd.open(2 * capacity, seconds))
+        tally = load.run(server.url, lambda crowd: crowd.open(factor * capacity, seconds))
         last = max(one.began + one.seconds for one in tally.answered)
         took = last - min(one.began for one in tally.asked)
         return Overload(capacity, tally, took, before, Resources.of(server.process.pid))

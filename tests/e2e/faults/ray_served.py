@@ -20,6 +20,8 @@ from tests.e2e.test_ray_serve import folder_for_sockets, free_port
 from tests.echo_bundle import write_echo_bundle
 
 REPLICA, CONTROLLER, PROXY = "ray::ServeReplica", "ray::ServeController", "ray::ProxyActor"
+BOARD = "ray::Board"
+"""Titles of processes; the last one holds the metrics of all replicas."""
 PATIENCE_S = 300.0
 GOOD, NEW, BAD = "good", "new", "bad"
 """Bundles: the one served at first, the one of an update, and one whose graph is damaged."""
@@ -53,6 +55,11 @@ class RayServed:
             found += [pid for pid, command in mine if command.startswith(title)]
             waiting += [pid for pid, _ in mine]
         return sorted(found)
+
+    def environment(self, pid: int) -> Mapping[str, str]:
+        """What one of them was started with."""
+        lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+        return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
     def kill(self, title: str) -> int:
         """SIGKILL one of them."""

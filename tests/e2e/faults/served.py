@@ -1,6 +1,7 @@
 """The servers under test, and what they take of the machine."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +15,8 @@ from tests.echo_bundle import write_echo_bundle
 from tests.server_process import Server
 
 BUSY = 400  # rows of the matrices that a step multiplies: a few milliseconds
+FILES = 4  # more may be open than before, of our own last question
+CLOSING_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class Resources:
         return cls(
             round(memory, 2), len([*(folder / "task").iterdir()]), len([*(folder / "fd").iterdir()])
         )
+
+    @classmethod
+    def after(cls, pid: int, before: "Resources") -> "Resources":
+        """What it holds when it has closed the files of what came since; one that leaks does not.
+
+        A busy machine closes a connection some time after the client has left.
+        """
+        patience_ends = time.monotonic() + CLOSING_S
+        while (now := cls.of(pid)).files > before.files + FILES:
+            if time.monotonic() > patience_ends:
+                break
+            time.sleep(0.1)
+        return now
 
     def report(self) -> dict[str, Any]:
         """For JSON."""

@@ -49,20 +49,19 @@ class SlowLoris:
         }
 
 
-def slow_loris(sockets: int, patience_s: float, **limits: Any) -> SlowLoris:
-    """Hold so many sockets until the server closes them, while healthy clients ask."""
+def slow_loris(sockets: int, patience_s: float, load_s: float, **limits: Any) -> SlowLoris:
+    """Hold so many sockets until the server closes them, while healthy clients ask for a while."""
     with echo_server(busy=100, limits=limits) as server, ExitStack() as stack:
-        healthy_s = patience_s / 2
         load.run(server.url, lambda crowd: crowd.closed(2, 1.0))  # warm
-        alone = load.run(server.url, lambda crowd: crowd.closed(2, healthy_s))
+        alone = load.run(server.url, lambda crowd: crowd.closed(2, load_s))
         before = Resources.of(server.process.pid)
         opened = [stack.enter_context(_half(server.port, n)) for n in range(sockets)]
         waits: list[float] = []
         waiter = Thread(target=lambda: waits.extend(_until_closed(opened, patience_s)))
         waiter.start()
-        beside = load.run(server.url, lambda crowd: crowd.closed(2, healthy_s))
+        beside = load.run(server.url, lambda crowd: crowd.closed(2, load_s))
         waiter.join()
-        return SlowLoris(waits, alone, beside, before, Resources.of(server.process.pid))
+        return SlowLoris(waits, alone, beside, before, Resources.after(server.process.pid, before))
 
 
 def _half(port: int, number: int) -> socket.socket:
