@@ -25,6 +25,6 @@ lock serve pyproject.toml $served
 # shellcheck disable=SC2086
 lock gpu pyproject.toml $served --extra gpu
 # shellcheck disable=SC2086
-lock train pyproject.toml $served --extra train
+lock train pyproject.toml $served --extra train --extra ray
 beyond_serve gpu
 beyond_serve train

@@ -1,5 +1,9 @@
 """The manifests of deploy/kubernetes: rendered, valid, closed to the world, and of one mind."""
 
+import copy
+import functools
+import operator
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,11 +12,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
+from mt.cli import cli
 from serving.settings import ServeSettings, load
+from training.recipe import read_recipe
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SERVING = ("base", "overlays/gpu")
@@ -20,23 +28,59 @@ EVERYTHING = (*SERVING, "training")
 KUBERNETES = "1.34"
 Resource = dict[str, Any]
 
-RAY_FIELDS = {  # of KubeRay 1.5's API, as far as we use it
-    "RayService": {
-        *("upgradeStrategy", "rayClusterDeletionDelaySeconds", "excludeHeadPodFromServeSvc"),
-        *("serveService", "serveConfigV2", "rayClusterConfig"),
+
+def exactly(required: str = "", **properties: Any) -> Resource:
+    """The JSON schema of an object that has these properties and no others."""
+    known = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**known, "required": required.split()}
+
+
+OBJECT, STRING, FLAG = {"type": "object"}, {"type": "string", "minLength": 1}, {"type": "boolean"}
+COUNT = {"type": "integer", "minimum": 0}
+START = {"type": "object", "additionalProperties": STRING}  # Ray's own flags, all of them strings
+SECRET = exactly("valueFrom", valueFrom=exactly("secretKeyRef", secretKeyRef=OBJECT))
+CLUSTER = exactly(
+    "rayVersion headGroupSpec workerGroupSpecs",
+    rayVersion=STRING,
+    enableInTreeAutoscaling=FLAG,
+    autoscalerOptions=exactly(idleTimeoutSeconds=COUNT, securityContext=OBJECT, resources=OBJECT),
+    authOptions=exactly("mode", mode={"enum": ["disabled", "token"]}, secretName=STRING),
+    gcsFaultToleranceOptions=exactly("redisAddress", redisAddress=STRING, redisPassword=SECRET),
+    headGroupSpec=exactly("rayStartParams template", rayStartParams=START, template=OBJECT),
+    workerGroupSpecs={
+        "type": "array",
+        "items": exactly(
+            "groupName minReplicas maxReplicas rayStartParams template",
+            groupName=STRING,
+            replicas=COUNT,
+            minReplicas=COUNT,
+            maxReplicas=COUNT,
+            rayStartParams=START,
+            template=OBJECT,
+        ),
     },
-    "RayJob": {
-        *("entrypoint", "entrypointNumCpus", "submissionMode", "backoffLimit"),
-        *("shutdownAfterJobFinishes", "ttlSecondsAfterFinished", "rayClusterSpec"),
-    },
-    "cluster": {
-        *("rayVersion", "enableInTreeAutoscaling", "autoscalerOptions", "authOptions"),
-        *("gcsFaultToleranceOptions", "headGroupSpec", "workerGroupSpecs"),
-    },
-    "head": {"rayStartParams", "template"},
-    "worker": {
-        *("groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"),
-    },
+)
+STRATEGIES = ["NewCluster", "None", "NewClusterWithIncrementalUpgrade"]
+RAY_SPECS = {  # of KubeRay 1.5's API reference, as far as we use it: no package carries its CRDs
+    "RayService": exactly(
+        "serveConfigV2 rayClusterConfig",
+        upgradeStrategy=exactly(type={"enum": STRATEGIES}),
+        rayClusterDeletionDelaySeconds=COUNT,
+        excludeHeadPodFromServeSvc=FLAG,
+        serveService=OBJECT,
+        serveConfigV2=STRING,
+        rayClusterConfig=CLUSTER,
+    ),
+    "RayJob": exactly(
+        "entrypoint rayClusterSpec",
+        entrypoint=STRING,
+        entrypointNumCpus={"type": "number", "minimum": 0},
+        submissionMode={"enum": ["K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode"]},
+        backoffLimit=COUNT,
+        shutdownAfterJobFinishes=FLAG,
+        ttlSecondsAfterFinished=COUNT,
+        rayClusterSpec=CLUSTER,
+    ),
 }
 
 
@@ -126,16 +170,49 @@ def test_the_check_itself_finds_a_misspelt_field() -> None:
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_ray_resources_use_fields_that_exist(name: str) -> None:
+def test_ray_resources_are_as_kuberay_documents_them(name: str) -> None:
     ray = [one for one in rendered(name) if one["apiVersion"] == "ray.io/v1"]
     assert len(ray) == 1
-    assert ray[0]["spec"].keys() <= RAY_FIELDS[ray[0]["kind"]]
-    assert cluster(name).keys() <= RAY_FIELDS["cluster"]
-    assert cluster(name)["headGroupSpec"].keys() <= RAY_FIELDS["head"]
-    assert worker(name).keys() <= RAY_FIELDS["worker"]
+    jsonschema.validate(ray[0]["spec"], RAY_SPECS[ray[0]["kind"]])
     if service := ray[0]["spec"].get("serveService"):
         full = {"apiVersion": "v1", "kind": "Service", **service}
         kubernetes_validate.validate(full, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("backoffLimit", "3"),
+        ("rayClusterSpec.headGroupSpec.rayStartParams.num-cpus", 0),
+        ("rayClusterSpec.authOptions.mode", "tokens"),
+        ("rayClusterSpec.enableAutoscaling", True),
+    ],
+)
+def test_a_field_or_value_that_kuberay_does_not_know_is_found(path: str, value: object) -> None:
+    spec = copy.deepcopy(one("training", "RayJob")["spec"])
+    *parents, last = path.split(".")
+    functools.reduce(operator.getitem, parents, spec)[last] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(spec, RAY_SPECS["RayJob"])
+
+
+def test_the_training_job_is_a_command_that_the_cluster_has_room_for() -> None:
+    job = one("training", "RayJob")["spec"]
+    _, _, script = shlex.split(job["entrypoint"])
+    for part in script.split("&&"):
+        _, verb, *words = shlex.split(part)
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None
+        given = command.make_context(verb, words).params
+        if verb == "train":
+            load_named = read_recipe(given["recipe"], given["overrides"])
+            wanted = given["workers"] * (load_named.training.threads or 1)
+            assert given["address"] == "auto"
+    cores = sum(
+        group["replicas"] * int(group["rayStartParams"]["num-cpus"])
+        for group in job["rayClusterSpec"]["workerGroupSpecs"]
+    )
+    assert wanted + job["entrypointNumCpus"] <= cores
 
 
 @pytest.mark.parametrize("name", SERVING)
