@@ -16,7 +16,8 @@ from libretranslatepy import LibreTranslateAPI
 from serving.client import Client
 from tests.app_client import SENTENCE, problem_of
 from tests.echo_bundle import write_echo_bundle
-from tests.server_process import Server, seq2serve
+from tests.server_process import PATIENCE_S, Server, seq2serve
+from tests.visitor import MARKS, visits
 
 pytestmark = pytest.mark.ray
 
@@ -33,6 +34,7 @@ def test_two_models_behind_one_address(tmp_path: Path) -> None:
         _streams(server)
         _answers_clients_of_others(server)
         _is_alone_on_its_port(server, bundles[0])
+        _keeps_nothing_of_a_visitor(server, private)
         started = processes_with(str(private))
         assert len(started) > 1
         _finishes_what_it_accepted(server)
@@ -65,6 +67,23 @@ def _refuses(server: Server) -> None:
     problem_of(server.translate(text="a\0"), 422)
     too_large = httpx.post(f"{server.url}/v1/translate", content=b" " * 2_000_000, timeout=60)
     problem_of(too_large, 413)
+
+
+def _keeps_nothing_of_a_visitor(server: Server, private: Path) -> None:
+    """Neither in answers that refuse, nor in metrics, our log or any file that Ray writes."""
+    paths = server.get("/openapi.json").json()["paths"]
+    assert len(paths) > 10
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+        for method, address, sent in visits(paths, ("",)):
+            response = client.request(method, address, **sent)
+            if response.status_code >= 400:
+                said = response.text + str(response.headers)
+                assert not [mark for mark in MARKS if mark in said], (method, address)
+    written = [path for path in private.rglob("*.*") if path.suffix in (".log", ".err", ".out")]
+    assert any(path.name.startswith("replica_") for path in written)
+    kept = {path.name: path.read_text(errors="replace") for path in written}
+    kept |= {"/metrics": server.get("/metrics").text, "stderr": server.log()}
+    assert [(name, mark) for name, text in kept.items() for mark in MARKS if mark in text] == []
 
 
 def _streams(server: Server) -> None:

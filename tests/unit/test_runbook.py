@@ -34,7 +34,7 @@ def test_a_backup_of_a_running_server_can_be_restored(tmp_path: Path) -> None:
 
 def commands() -> list[list[str]]:
     """Every command of ours in the runbook, its words."""
-    found = re.findall(r"(?:^|`|[ /])seq2serve (?=[a-z])([^`\n|]*)", TEXT)
+    found = re.findall(r"(?:^|`|[ /])seq2serve (?=[a-z])([^`\n|]*)", TEXT, re.M)
     lines = [re.sub(r"\s+#.*|,.*|\s&&.*", "", line).split() for line in found]
     return [words for words in lines if words and words[0] in cli.list_commands(click.Context(cli))]
 
