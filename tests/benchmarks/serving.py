@@ -39,6 +39,7 @@ BEAM = 5
 CLIENTS = (1, 4, 16, 64)
 OPEN_LIKE, OPEN_SHARE = 16, 0.7  # of what so many clients get through: the rate of open arrivals
 MAX_ROWS = 160
+SAMPLE = 320  # texts that the engine translates by itself, at each number of clients
 PATIENCE_S = 120.0
 SETTINGS = """
 bundles: [{path: named on the command line}]
@@ -64,19 +65,24 @@ def main() -> None:
     trained = load_trained(arguments.run)
     corpus = trained.recipe.corpus
     texts = [pair.src for pair in open_corpus(corpus).pairs(arguments.split)]
-    offline = _offline(arguments.bundle, texts)
-    print(f"the engine by itself: {offline:.1f} sentences/s", flush=True)
+    offline = {
+        sentences: _offline(arguments.bundle, texts[:SAMPLE], sentences)
+        for sentences in (*arguments.clients, MAX_ROWS // BEAM)
+    }
+    print(f"sentences/s of the engine by itself, so many at once: {offline}", flush=True)
     pair = {"source": corpus.source, "target": corpus.target}
     with ExitStack() as running:
         hosts = [running.enter_context(_host(n, arguments, pair)) for n in arguments.hosts]
         rows = [*_race(hosts, texts, arguments)]
     for row in rows:
-        row["of_offline"] = round(row["sentences_per_s"] / offline, 3)
+        row["of_offline"] = round(row["sentences_per_s"] / offline[MAX_ROWS // BEAM], 3)
+        if (alike := offline.get(row["clients"])) is not None:
+            row["of_offline_of_as_many"] = round(row["sentences_per_s"] / alike, 3)
         print(row, flush=True)
     result = {
         "split": arguments.split,
         "beam": BEAM,
-        "offline_sentences_per_s": round(offline, 1),
+        "offline_sentences_per_s": offline,
         "machine": report.machine(("onnxruntime-gpu", "ctranslate2", "ray", "fastapi", "uvicorn")),
         "rows": rows,
     }
@@ -84,14 +90,14 @@ def main() -> None:
     print(f"\nwritten to {report.write('serving', result, arguments.json, cell)}")
 
 
-def _offline(folder: Path, texts: Sequence[str]) -> float:
-    """Sentences a second that the search gets through when it has all of them."""
+def _offline(folder: Path, texts: Sequence[str], sentences: int) -> float:
+    """Sentences a second that the search gets through when it has all of them, so many at once."""
     opened = bundle.open(folder)
     stepper = runtime()(opened, "int8")
     sources = [opened.tokenizer.encode_source(text) for text in texts]
     began = time.perf_counter()
-    search(stepper, sources, SearchOptions(beam_size=BEAM), MAX_ROWS)
-    return len(sources) / (time.perf_counter() - began)
+    search(stepper, sources, SearchOptions(beam_size=BEAM), min(sentences * BEAM, MAX_ROWS))
+    return round(len(sources) / (time.perf_counter() - began), 1)
 
 
 @contextmanager
@@ -161,11 +167,11 @@ def _race(
         for row in _turns(hosts, f"{number} clients", rounds, work):
             if number == OPEN_LIKE and row["host"] == hosts[0].name:
                 rate = row["sentences_per_s"] * OPEN_SHARE
-            yield row
+            yield {**row, "clients": number}
     if OPEN_LIKE in arguments.clients:
         work = partial(open_loop, texts=texts, rate=rate, seconds=seconds)
         for row in _turns(hosts, "open", rounds, work):
-            yield {**row, "arrivals_per_s": round(rate, 1)}
+            yield {**row, "clients": None, "arrivals_per_s": round(rate, 1)}
 
 
 def _turns(
