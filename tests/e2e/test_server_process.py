@@ -14,7 +14,8 @@ import pytest
 
 from tests.app_client import SENTENCE, problem_of
 from tests.echo_bundle import write_echo_bundle
-from tests.server_process import Server, seq2serve
+from tests.server_process import PATIENCE_S, Server, seq2serve
+from tests.visitor import left_behind, visit
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,13 @@ def test_a_huge_body_is_refused_and_the_answer_arrives(server: Server) -> None:
         timeout=30,
     )
     problem_of(response, 413)
+
+
+def test_nothing_of_a_visitor_stays(server: Server) -> None:
+    visit(server.url, PATIENCE_S)
+    kept = {"/metrics": server.get("/metrics").text, "stderr": server.log()}
+    assert kept["stderr"].count('"event": "request"') > 100
+    assert left_behind(kept) == []
 
 
 def test_garbage_is_a_bad_request(server: Server) -> None:

@@ -1,11 +1,15 @@
 """The files of deploy/ fit the programs that read them."""
 
+import configparser
+import shlex
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import yaml
 
+from mt.cli import cli
 from serving.settings import ServeSettings, load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -35,6 +39,19 @@ def test_the_ray_configuration_is_valid_and_closed_to_the_world(replica: ModuleT
     arguments = replica.Arguments.model_validate(application.args)
     assert arguments.settings is not None
     assert (DEPLOY.parent / arguments.settings).is_file()
+
+
+def test_the_unit_runs_a_command_that_exists_and_gives_it_time_to_drain() -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.read(DEPLOY / "seq2serve.service")
+    service = unit["Service"]
+    program, verb, *words = shlex.split(service["ExecStart"])
+    assert program == "/opt/seq2serve/bin/seq2serve"
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    assert Path(words[-1]) in command.make_context(verb, words).params.values()
+    assert int(service["TimeoutStopSec"]) > load(DEPLOY / "settings.yaml").drain_timeout_s
+    assert service["User"] == "seq2serve"
 
 
 def _keys(schema: dict[str, Any]) -> list[str]:
