@@ -21,7 +21,6 @@ class Fault:
     """From each fault until the server was whole again."""
     told: list[Mapping[str, str]] = field(default_factory=list)
     """What Ray Serve said of each update."""
-    exit_code: int | None = None
 
     @property
     def failed(self) -> int:
@@ -83,9 +82,26 @@ def bad_update(served: RayServed, then: str) -> Fault:
     return fault
 
 
-def drain(served: RayServed) -> Fault:
+@dataclass
+class Drain(Fault):
+    """What came of stopping; that nobody answers afterwards is no failure."""
+
+    exit_code: int | None = None
+
+    @property
+    def cut_off(self) -> int:
+        """Requests without an answer that were sent before the last one with a translation."""
+        last = max(one.began for one in self.tally.answered)
+        return sum(one.status == 0 and one.began < last for one in self.tally.asked)
+
+    def report(self) -> dict[str, Any]:
+        """The figures, for JSON."""
+        return self.tally.report() | {"cut_off": self.cut_off, "exit_code": self.exit_code}
+
+
+def drain(served: RayServed) -> Drain:
     """Stop it."""
-    fault = Fault()
+    fault = Drain()
 
     def stop() -> None:
         served.process.send_signal(signal.SIGTERM)

@@ -104,5 +104,4 @@ def test_it_finishes_what_it_accepted_and_refuses_what_is_new(served: RayServed)
     assert fault.tally.statuses.keys() <= {0, 200, 503}
     assert fault.tally.refused
     assert fault.tally.rude == 0
-    gone = [one for one in fault.tally.asked if one.status == 0]
-    assert min(one.began for one in gone) > max(one.began for one in fault.tally.answered)
+    assert fault.cut_off == 0
