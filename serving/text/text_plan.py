@@ -78,15 +78,14 @@ class Planner:
                 last += 1
             own = [_moved(span, -sentence.start) for span in spans[first:last]]
             found = self._parts(sentence, own)
-            bare = options.preserve_formatting and sentence.sentence[-1:].isalnum()
             parts += [
                 replace(
                     part,
                     aligned=aligned,
-                    unended=bare or number < len(found),
+                    unended=_is_unended(part, part is found[-1], options),
                     terms=self._terms(part, options),
                 )
-                for number, part in enumerate(found, start=1)
+                for part in found
             ]
             first = last
         return TextPlan(text, tuple(parts))
@@ -142,6 +141,14 @@ class Planner:
 def is_foreign(parts: Sequence[Part]) -> bool:
     """Whether a text has something to say, and the model knows not one character of it."""
     return any(part.foreign for part in parts) and all(part.src_ids is None for part in parts)
+
+
+def _is_unended(part: Part, is_last: bool, options: TextOptions) -> bool:
+    """Whether a full stop at its end would be the model's own."""
+    written = part.segment.sentence
+    if is_last:
+        return options.preserve_formatting and written[-1:].isalnum()
+    return not written.endswith(".")
 
 
 def _moved(span: ProtectedSpan, by: int) -> ProtectedSpan:

@@ -419,3 +419,10 @@ def test_parts_of_a_long_sentence_do_not_end_with_stops_of_their_own() -> None:
     text = "the quick brown fox jumps over the lazy dog"
     with opened(AddsStops(VOCAB_SIZE), max_source_tokens=24) as translator:
         assert translate_one(translator, text) == f"{text}."
+
+
+@pytest.mark.parametrize("text", ["the quick brown fox etc. jumps over the lazy dog", "a." * 40])
+def test_parts_of_a_long_sentence_keep_the_stops_that_they_have(text: str) -> None:
+    for length in range(8, 40):
+        with opened(max_source_tokens=length) as translator:
+            assert translate_one(translator, text) == text
