@@ -5,6 +5,8 @@ from typing import TypeVar
 
 Outcome = TypeVar("Outcome")
 
+RAY_STARTS = 3  # of a Ray of our own, which does not come up every time on a busy machine
+
 
 def insist(
     work: Callable[[], Outcome], attempts: int, failed: Callable[[Exception], None]

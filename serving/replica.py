@@ -29,7 +29,7 @@ from ray.serve.config import HTTPOptions, ProxyLocation
 from ray.serve.schema import ApplicationStatus, LoggingConfig
 
 from mt import log
-from mt.attempts import insist
+from mt.attempts import RAY_STARTS, insist
 from mt.config import Strict
 from mt.errors import ConfigError, EngineError
 from serving.announcement import address, announcement
@@ -46,7 +46,6 @@ from serving.tracing import open_tracing
 APP = "seq2serve"
 SETTINGS_VARIABLE = "SEQ2SERVE_SETTINGS"
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)  # we log each request ourselves
-RAY_ATTEMPTS = 3
 # Ray asks its proxy every ten seconds and replaces it after three failures. The new one can have
 # the port only because Ray's sockets may share one (SO_REUSEPORT): else what is left of broken
 # connections keeps it for a minute. That nobody else listens there is seen by `bind` before.
@@ -213,7 +212,7 @@ def _start_ray(settings: ServeSettings, folder: str) -> None:
             _temp_dir=folder,
         )
 
-    insist(start, RAY_ATTEMPTS, lambda _: log.event("ray_start_failed"))
+    insist(start, RAY_STARTS, lambda _: log.event("ray_start_failed"))
 
 
 def _stop(settings: ServeSettings) -> None:

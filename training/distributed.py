@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 
 from mt import errors
-from mt.attempts import insist
+from mt.attempts import RAY_STARTS, insist
 from mt.errors import ConfigError, MTError
 from training.budget import RunState
 from training.checkpoint import CHECKPOINTS, newest_checkpoint
@@ -33,8 +33,6 @@ Outcome = TypeVar("Outcome")
 LOCAL = "local"
 _LOOK_EVERY_S = 0.5
 _SAVING_S = 60.0  # what tasks get to save before they are given up
-_STARTS = 3  # of a cluster of our own: on a busy machine Ray does not come up every time
-_AGAIN = "Ray did not start; trying again"
 _RESTARTS = 20  # of all workers, because one was lost
 _OF_RAY = "ray"  # in a run's folder: Ray Train's own notes
 _FAILURE = ".failure.json"  # in a run's folder: what no restart would mend
@@ -206,7 +204,7 @@ def _connect(address: str, show: bool = False) -> Any:  # noqa: ANN401 - Ray has
         )
 
     try:
-        insist(start, _STARTS if own else 1, lambda _: say(_AGAIN))
+        insist(start, RAY_STARTS if own else 1, lambda _: say("Ray did not start; trying again"))
     except Exception as error:  # Ray raises bare ones, too
         raise ConfigError(f"--ray {address}: the cluster cannot be used ({_line(error)})") from None
     return ray

@@ -84,13 +84,11 @@ class Session:
 
     @contextmanager
     def evaluated(self) -> Iterator[Seq2Seq]:
-        """The model that is scored and kept: the moving average where there is one.
-
-        Of a model in shards, as it was when `whole` was asked last.
-        """
+        """The model that is scored and kept: the moving average where there is one."""
         if self.shards is None:
             yield self.averaged or self.model
         else:
+            self.whole()
             with self.shards.on_device() as model:
                 yield model
 

@@ -144,7 +144,6 @@ def _evaluate(s: Session, log: MetricsLog) -> None:
     if state.history and state.history[-1].update == state.update:
         return
     began = time.perf_counter()
-    s.whole()
     with s.evaluated() as model:
         scores = validation_scores(model, s.prepared, s.recipe)
     score = scores[0]

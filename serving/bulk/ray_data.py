@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mt.attempts import insist
+from mt.attempts import RAY_STARTS, insist
 from mt.errors import ConfigError
 from serving.bulk.bulk import Done, Workers, attempt
 from serving.bulk.shards import Order, Shard
@@ -20,7 +20,6 @@ from serving.settings import OFFLINE
 from serving.translator import Translator
 
 MOST_BLOCKS = 10_000
-_STARTS = 3  # of a cluster of our own: on a busy machine Ray does not come up every time
 _AGAIN = "Ray did not start; trying again"
 
 
@@ -109,7 +108,7 @@ def _connect() -> Any:  # noqa: ANN401 - Ray has no types
         )
 
     try:
-        insist(start, _STARTS if own else 1, lambda _: click.echo(_AGAIN, err=True))
+        insist(start, RAY_STARTS if own else 1, lambda _: click.echo(_AGAIN, err=True))
     except Exception as error:  # Ray raises bare ones, too
         why = " ".join(str(error).split())
         raise ConfigError(f"--ray: the cluster cannot be used ({why})") from None

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 from fastapi import FastAPI
 
+from mt.attempts import RAY_STARTS
 from mt.errors import BundleError, ConfigError, EngineError
 from serving.settings import ServeSettings
 from tests.app_client import AppClient
@@ -119,7 +120,7 @@ def test_a_ray_that_does_not_start_is_one_line(
         port = probe.getsockname()[1]
     with pytest.raises(EngineError, match="did not start"):
         replica.run(settings.model_copy(update={"port": port}))
-    assert len(attempts) == replica.RAY_ATTEMPTS
+    assert len(attempts) == RAY_STARTS
     assert "timed out" not in capsys.readouterr().out
 
 

@@ -33,6 +33,23 @@ def test_a_backup_of_a_running_server_can_be_restored(tmp_path: Path) -> None:
     restored.close()
 
 
+def test_a_backup_of_nothing_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/keys.sqlite").write_text("no database at all")
+    for words, says in (
+        ([tmp_path], "usage: "),
+        ([tmp_path, tmp_path / "backup"], "holds no databases; name the server's data_dir"),
+        ([tmp_path / "data", tmp_path / "file"], "not everything was copied"),
+        ([tmp_path / "data", tmp_path / "backup"], "not everything was copied"),
+    ):
+        command = [sys.executable, str(DEPLOY / "backup.py"), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert says in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def commands() -> list[list[str]]:
     """Every command of ours in the runbook, its words."""
     found = re.findall(r"(?:^|`|[ /])seq2serve (?=[a-z])([^`\n|]*)", TEXT, re.M)
