@@ -36,7 +36,7 @@ test: lint ## every check and every test
 	$(BIN)/python -m pytest
 
 bench-bulk: setup ## translate --ray by one and two actors: make bench-bulk BUNDLE=... LINES=...
-	$(BIN)/python -m tests.benchmarks.bulk $(BUNDLE) $(LINES) --json build/bench/bulk.json
+	$(BIN)/python -m tests.benchmarks.bulk $(BUNDLE) $(LINES)
 
 bench-decoding: setup ## decoding speed beside CTranslate2 and PyTorch -> build/bench/decoding.json
 	$(PIP) -e '.[bench]'

@@ -10,8 +10,6 @@ and the models' loading are left out; `seconds` is the whole command.
 import argparse
 import gzip
 import json
-import os
-import platform
 import shutil
 import tempfile
 import time
@@ -28,6 +26,7 @@ from serving.bulk.ray_data import on_ray
 from serving.bulk.shards import Order, Shard
 from serving.commands import file_jobs
 from serving.settings import EngineSettings
+from tests.benchmarks import report
 
 SHARD_BYTES = 1 << 14  # some 250 sentences: a short job must not end with idle actors
 
@@ -81,10 +80,7 @@ def summary(rows: Sequence[dict[str, Any]], counts: Sequence[int]) -> dict[str, 
     }
     first = rates[counts[0]]
     return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-        },
+        "machine": report.machine(("onnxruntime-gpu", "ray")),
         "median_sentences_per_second": rates,
         "times_the_first": {count: round(rate / first, 2) for count, rate in rates.items()},
         "runs": list(rows),
@@ -109,8 +105,11 @@ def main() -> None:
     parser.add_argument("--actors", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--beam-size", type=int, default=5)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="result [build/bench/bulk.json]")
     chosen = parser.parse_args()
+    for path in (chosen.bundle, chosen.lines):
+        if not path.exists():
+            parser.error(f"there is no {path}")
     shards.SHARD_BYTES = SHARD_BYTES
     options = SearchOptions(beam_size=chosen.beam_size)
     order = Order(chosen.bundle.resolve(), EngineSettings(), options)
@@ -123,9 +122,7 @@ def main() -> None:
                 print(json.dumps(rows[-1]), flush=True)
     found = summary(rows, chosen.actors)
     print(json.dumps({key: found[key] for key in found if key != "runs"}, indent=1))
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(found, indent=2) + "\n")
+    print(f"\nwritten to {report.write('bulk', found, chosen.json)}")
 
 
 if __name__ == "__main__":

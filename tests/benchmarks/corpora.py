@@ -1,6 +1,6 @@
 """What a large corpus costs before training: seconds and memory of every stage, one process each.
 
-    python -m tests.benchmarks.corpora --pairs 2000000 --json build/corpora.json
+    python -m tests.benchmarks.corpora --pairs 2000000 --json PATH
     python -m tests.benchmarks.corpora --pairs 100000000 --stages index lengths plan
 
 Pairs are generated, a tenth of them repetitions, and thrown away at the end. The second command
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from mt.tokenizer import Tokenizer
+from tests.benchmarks import report
 from training.batching import BLOCK, BatchingConfig, updates
 from training.corpora.cleaning import CHUNK, CleaningConfig, CleaningReport, clean
 from training.corpora.pair import Pair
@@ -182,7 +183,7 @@ def main() -> None:
     """Measure every stage and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=200_000)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="result [build/bench/corpora.json]")
     known = {stage.__name__: stage for stage in (*STAGES, *TEXTLESS)}
     parser.add_argument("--stages", nargs="+", choices=known, default=[s.__name__ for s in STAGES])
     chosen = parser.parse_args()
@@ -193,9 +194,8 @@ def main() -> None:
             rows.append(row := measure(known[name], folder, chosen.pairs))
             speed = f"{row['pairs_per_cpu_second']:>11,} pairs a CPU second"
             print(f"{row['stage']:<10}{row['seconds']:>9.1f} s {speed} {row['peak_mib']:>7} MiB")
-            if chosen.json:
-                chosen.json.parent.mkdir(parents=True, exist_ok=True)
-                chosen.json.write_text(json.dumps(rows, indent=2) + "\n")
+            found = {"machine": report.machine(("torch", "sentencepiece")), "rows": rows}
+            report.write("corpora", found, chosen.json)  # so far: the next stage may take hours
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
