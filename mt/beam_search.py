@@ -17,7 +17,6 @@ A sentence's answer does not depend on its neighbours. The work of a step is don
 once in numpy; only hypotheses that end are handled one by one.
 """
 
-import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -26,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mt.constraints import Constraints, Floats, repeated
-from mt.errors import ConfigError, EngineError, InputError
+from mt.errors import ConfigError, EngineError
 from mt.hypothesis import History, Hypothesis, Survivors
 from mt.live_rows import LiveRows
 from mt.phrases import Mask, Progress
@@ -69,40 +68,24 @@ class RunningBatch:
         """Number of running sentences."""
         return len(self._roster)
 
-    def check(self, job: Job) -> None:
-        """Refuse a job that `admit` would refuse.
-
-        Raises:
-            InputError: no source ids, a prefix that is too long, or ids outside the vocabulary.
-        """
-        if not len(job.src_ids):
-            raise InputError("there is nothing to translate: the source has no tokens")
-        prefix, limit = job.options.prefix, self._limit(job)
-        if len(prefix) > limit:
-            raise InputError(f"the prefix has {len(prefix)} tokens, at most {limit} fit")
-        if max(prefix, default=0) >= self._stepper.vocab_size:
-            raise InputError(f"the prefix holds ids above {self._stepper.vocab_size - 1}")
-        if max(itertools.chain(*job.options.terms), default=0) >= self._stepper.vocab_size:
-            raise InputError(f"a term holds ids above {self._stepper.vocab_size - 1}")
-
     def admit(self, jobs: Sequence[Job]) -> None:
         """Encode sentences, which join at the next step; all of them or none.
 
         Raises:
-            InputError: see `check`.
+            InputError: see `Job.check`.
             ValueError: two sentences have one key.
         """
         if not jobs:
             return
         for job in jobs:
-            self.check(job)
+            job.check(self._stepper.vocab_size, self._max_target_tokens)
         keys = [one.job.key for one in self._roster.running] + [job.key for job in jobs]
         if len(set(keys)) < len(keys):
             raise ValueError("two sentences have one key")
         slots = self._stepper.admit(
             [job.src_ids for job in jobs], [job.options.rows for job in jobs]
         )
-        new = [RunningSentence(job, self._limit(job)) for job in jobs]
+        new = [RunningSentence(job, job.limit(self._max_target_tokens)) for job in jobs]
         born = len(self._history)
         records = [one.record(slot, born) for one, slot in zip(new, slots, strict=True)]
         everyone = np.concatenate([self._roster.records, np.array(records, RECORD)])
@@ -144,9 +127,6 @@ class RunningBatch:
         self._record(chosen, output.attention)
         self._continue(chosen, progress, self._end(chosen, progress))
         return self._finish()
-
-    def _limit(self, job: Job) -> int:
-        return job.options.length_limit(len(job.src_ids), self._max_target_tokens)
 
     def _set_running(self, roster: Roster, rows: LiveRows) -> None:
         """These run from now on."""
@@ -322,7 +302,7 @@ def search(
     longest_first = sorted(range(len(sources)), key=lambda i: len(sources[i]), reverse=True)
     waiting = deque(Job(i, sources[i], options) for i in longest_first)
     for job in waiting:
-        batch.check(job)
+        job.check(stepper.vocab_size, max_target_tokens)
     places = max(1, max_rows // options.rows)
     answers: dict[Hashable, list[Hypothesis]] = {}
     try:

@@ -1,12 +1,14 @@
 """One sentence on its way through the search: its job, and its competition of ended hypotheses."""
 
 import bisect
+import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from mt.errors import InputError
 from mt.hypothesis import History, Hypothesis, attention_of
 from mt.sampling import uniform_draws
 from mt.search_options import SearchOptions
@@ -39,6 +41,26 @@ class Job:
     key: Hashable
     src_ids: Sequence[int]
     options: SearchOptions
+
+    def limit(self, max_target_tokens: int) -> int:
+        """The most tokens that a hypothesis may have, of so many that a model can write."""
+        return self.options.length_limit(len(self.src_ids), max_target_tokens)
+
+    def check(self, vocab_size: int, max_target_tokens: int) -> None:
+        """Refuse what no search can be made of.
+
+        Raises:
+            InputError: no source ids, a prefix that is too long, or ids outside the vocabulary.
+        """
+        if not len(self.src_ids):
+            raise InputError("there is nothing to translate: the source has no tokens")
+        prefix, limit = self.options.prefix, self.limit(max_target_tokens)
+        if len(prefix) > limit:
+            raise InputError(f"the prefix has {len(prefix)} tokens, at most {limit} fit")
+        if max(prefix, default=0) >= vocab_size:
+            raise InputError(f"the prefix holds ids above {vocab_size - 1}")
+        if max(itertools.chain(*self.options.terms), default=0) >= vocab_size:
+            raise InputError(f"a term holds ids above {vocab_size - 1}")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,10 @@ neither HTTP nor Ray.
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future
-from functools import partial
 from types import TracebackType
 
-from mt.beam_search import Hypothesis, RunningBatch, SearchOptions
-from mt.bundle import Bundle
-from mt.phrases import Mask
-from mt.stepper import Stepper, runtime
+from mt.beam_search import Hypothesis, SearchOptions
+from serving.running.cores import Core
 from serving.running.engine_stats import EngineStats
 from serving.running.floor import Floor
 from serving.running.waiting_line import Sentence
@@ -23,43 +20,16 @@ from serving.running.worker import Worker
 from serving.settings import EngineSettings
 
 
-def open_steppers(bundle: Bundle, settings: EngineSettings) -> list[Stepper]:
-    """One for each worker, all on the same weights.
-
-    Raises:
-        BundleError: no such precision, no shortlist, or a graph is damaged.
-        ConfigError: the runtime is not installed.
-    """
-    first = runtime("onnx")(
-        bundle, settings.precision, settings.threads, settings.device, settings.shortlist
-    )
-    return [first, *(first.twin() for _ in range(1, settings.workers))]
-
-
 class Engine:
-    """One model's steppers, their workers and their line. The steppers are the engine's now."""
+    """One model's cores, their workers and their line. The cores are the engine's now."""
 
-    def __init__(
-        self,
-        steppers: Sequence[Stepper],
-        settings: EngineSettings,
-        max_target_tokens: int,
-        name: str = "",
-        continuing: Mask | None = None,
-    ) -> None:
-        """One worker for each stepper, all of them alike; `continuing`: see `RunningBatch`."""
+    def __init__(self, cores: Sequence[Core], settings: EngineSettings, name: str = "") -> None:
+        """One worker for each core, all of them on the same model."""
         self.name = name
         self.settings = settings
-        self._max_target_tokens = max_target_tokens
         self._floor = Floor(settings)
-        batches = [
-            partial(RunningBatch, stepper, max_target_tokens, continuing) for stepper in steppers
-        ]
-        self._workers = [
-            Worker(self._floor, batch, stepper.footprint, name)
-            for batch, stepper in zip(batches, steppers, strict=True)
-        ]
-        self._door = batches[0]()  # never runs; it knows what a batch would refuse
+        self._facts = cores[0].facts
+        self._workers = [Worker(self._floor, core, name) for core in cores]
         self._floor.workers = self._workers
         for worker in self._workers:
             worker.start()
@@ -138,6 +108,12 @@ class Engine:
                 cache_bytes=sum(worker.cache_bytes for worker in self._workers),
             )
 
+    @property
+    def processes(self) -> list[int]:
+        """Those that its cores have for themselves."""
+        found = (worker.process for worker in self._workers)
+        return [process for process in found if process is not None]
+
     def healthy(self) -> bool:
         """Whether every worker lives, no step hangs and no model fails again and again."""
         with self._floor.changed:
@@ -172,9 +148,9 @@ class Engine:
     def _sentence(
         self, src_ids: Sequence[int], options: SearchOptions, deadline: float
     ) -> Sentence:
-        longest = options.length_limit(len(src_ids), self._max_target_tokens)
-        sentence = Sentence(list(src_ids), options, deadline, longest, engine=self.name)
-        self._door.check(sentence.job)
+        sentence = Sentence(list(src_ids), options, deadline, engine=self.name)
+        sentence.longest = sentence.job.limit(self._facts.max_target_tokens)
+        sentence.job.check(self._facts.vocab_size, self._facts.max_target_tokens)
         return sentence
 
     # Under the lock

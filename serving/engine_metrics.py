@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from prometheus_client import ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -13,6 +14,7 @@ from serving.models import Models
 from serving.running.engine_stats import EngineStats
 
 OpenModels = Callable[[], Models | None]
+_RESIDENT, _PROCESSOR = "process_resident_memory_bytes", "process_cpu_seconds_total"
 OUTCOMES = ("done", "cancelled", "expired", "failed", "refused")  # fields of EngineStats
 
 
@@ -29,6 +31,7 @@ class EngineCollector:
         yield from _gauges(stats)
         yield _batch_sizes(stats)
         yield _outcomes(stats)
+        yield from _processes(models)
 
 
 def _gauges(stats: Iterable[EngineStats]) -> Iterator[Metric]:
@@ -59,6 +62,25 @@ def _outcomes(stats: Iterable[EngineStats]) -> Metric:
         for outcome in OUTCOMES:
             sentences.add_metric([one.name, outcome], getattr(one, outcome))
     return sentences
+
+
+def _processes(models: Models | None) -> Iterator[Metric]:
+    """What the engines' own processes take, which `process_*` does not know of."""
+    memory = _gauge("mt_engine_resident_bytes", "Memory of the processes that the model runs in")
+    processor = CounterMetricFamily(
+        "mt_engine_cpu_seconds", "Processor time of these processes", labels=["model"]
+    )
+    for translator in models.translators if models else ():
+        found = [_process(number) for number in translator.engine.processes]
+        for family, name in ((memory, _RESIDENT), (processor, _PROCESSOR)):
+            family.add_metric([translator.manifest.name], sum(one.get(name, 0.0) for one in found))
+    yield from (memory, processor)
+
+
+def _process(number: int) -> dict[str, float]:
+    """Samples by name; none where it has died."""
+    collector = ProcessCollector(pid=lambda: number, registry=None)
+    return {one.name: one.value for family in collector.collect() for one in family.samples}
 
 
 class CacheCollector:

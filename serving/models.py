@@ -40,7 +40,13 @@ class Models:
             _for_each_bundle(
                 settings,
                 lambda path, engine: opened.append(
-                    Translator.open(path, engine, settings.limits, settings.cache_mib * 2**20)
+                    Translator.open(
+                        path,
+                        engine,
+                        settings.limits,
+                        settings.cache_mib * 2**20,
+                        settings.engine_processes,
+                    )
                 ),
             )
             return cls(opened)

@@ -27,7 +27,7 @@ class EngineSettings(Strict):
         "lists it; faster, and its report tells the cost in BLEU",
     )
     workers: int = Field(
-        1, ge=1, le=256, description="running batches side by side, each on a thread of its own"
+        1, ge=1, le=256, description="running batches side by side, each on a core of its own"
     )
     threads: int = Field(1, ge=1, le=256, description="threads inside one model step")
     max_rows: int = Field(160, ge=1, description="live hypotheses in a running batch")
@@ -187,6 +187,12 @@ class ServeSettings(Strict):
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one")
     limits: Limits = Field(default_factory=Limits)
     engine: EngineSettings = Field(default_factory=EngineSettings, description="common to all")
+    engine_processes: bool = Field(
+        True,
+        description="each worker in a process of its own, with the weights for itself: it does not "
+        "wait for the interpreter that answers HTTP, and where it dies another takes over what it "
+        "had; false: threads of the server, on the same weights",
+    )
     search: SearchOptions = Field(
         default_factory=SearchOptions, description="what a request gets that does not say"
     )

@@ -15,9 +15,10 @@ from mt import bundle as bundles
 from mt.beam_search import SearchOptions
 from mt.bundle import Bundle, Manifest
 from mt.errors import InputError
-from mt.stepper import Stepper
 from mt.tokenizer import EOS_ID, UNK_ID
-from serving.engine import Engine, open_steppers
+from serving.engine import Engine
+from serving.running.cores import local_cores
+from serving.running.process_core import process_cores
 from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text.composition import PlannedSentence, compose_sentence, planned_sentences
 from serving.text.glossary_terms import has_spaces
@@ -52,25 +53,14 @@ class Translator:
     """One bundle, opened and ready to translate. Any thread may call; close it when done."""
 
     def __init__(
-        self,
-        bundle: Bundle,
-        steppers: Sequence[Stepper],
-        settings: EngineSettings = _DEFAULT_ENGINE,
-        limits: Limits = OFFLINE,
-        cache_bytes: int = 0,
+        self, bundle: Bundle, engine: Engine, limits: Limits = OFFLINE, cache_bytes: int = 0
     ) -> None:
+        """The engine, which runs the bundle's model, is the translator's now; see `open`."""
         self.manifest: Manifest = bundle.manifest
         self.limits = limits
         self._tokenizer = bundle.tokenizer
         self._planner = Planner(bundle.tokenizer, bundle.manifest)
-        spaced = has_spaces(bundle.manifest.target_language)
-        self.engine = Engine(
-            steppers,
-            settings,
-            bundle.manifest.max_target_tokens,
-            bundle.manifest.name,
-            np.array(bundle.tokenizer.continuing()) if spaced else None,
-        )
+        self.engine = engine
         self.cache = SentenceCache(self.engine, cache_bytes) if cache_bytes else None
         self._search = SentenceSearch(self.cache or self.engine, bundle.tokenizer, self._planner)
 
@@ -81,11 +71,13 @@ class Translator:
         settings: EngineSettings = _DEFAULT_ENGINE,
         limits: Limits = OFFLINE,
         cache_bytes: int = 0,
+        apart: bool = False,
     ) -> "Translator":
         """Open a bundle, load its graphs and translate one token, so that the first text is quick.
 
         Without `limits` texts may be of any length and number, and answers may take any time.
-        `cache_bytes`: see `SentenceCache`; 0 is none.
+        `cache_bytes`: see `SentenceCache`; 0 is none. `apart`: the model runs in processes of its
+        own, so that it does not wait for a server's interpreter.
 
         Raises:
             BundleError: the folder is no whole bundle, or has no such precision.
@@ -93,7 +85,11 @@ class Translator:
             EngineError: the model does not run.
         """
         bundle = bundles.open(Path(folder))
-        translator = cls(bundle, open_steppers(bundle, settings), settings, limits, cache_bytes)
+        spaced = has_spaces(bundle.manifest.target_language)
+        continuing = np.array(bundle.tokenizer.continuing()) if spaced else None
+        cores = (process_cores if apart else local_cores)(bundle, settings, continuing)
+        engine = Engine(cores, settings, bundle.manifest.name)
+        translator = cls(bundle, engine, limits, cache_bytes)
         try:
             translator.engine.submit([UNK_ID, EOS_ID], SearchOptions(max_length=1)).result()
         except BaseException:

@@ -7,13 +7,17 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import numpy as np
 from fastapi import FastAPI
 
 from mt.bundle import Bundle
 from mt.stepper import Stepper
 from serving.app import create_app
+from serving.engine import Engine
 from serving.models import Models
-from serving.settings import EngineSettings, Limits, ServeSettings
+from serving.running.cores import LocalCore
+from serving.settings import OFFLINE, EngineSettings, Limits, ServeSettings
+from serving.text.glossary_terms import has_spaces
 from serving.translator import Translator
 from tests.fake_bundle import fake_bundle
 from tests.fakes import EchoStepper
@@ -27,6 +31,21 @@ def settings_with(**values: Any) -> ServeSettings:
     return ServeSettings.model_validate({"bundles": [{"path": "nowhere"}]} | values)
 
 
+def over(
+    bundle: Bundle,
+    stepper: Stepper,
+    engine: EngineSettings | None = None,
+    limits: Limits = OFFLINE,
+    cache_bytes: int = 0,
+) -> Translator:
+    """A translator whose model is this stepper."""
+    spaced = has_spaces(bundle.manifest.target_language)
+    continuing = np.array(bundle.tokenizer.continuing()) if spaced else None
+    core = LocalCore(stepper, bundle.manifest.max_target_tokens, continuing)
+    running = Engine([core], engine or EngineSettings(), bundle.manifest.name)
+    return Translator(bundle, running, limits, cache_bytes)
+
+
 def echo(
     bundle: Bundle,
     limits: Limits | None = None,
@@ -35,7 +54,7 @@ def echo(
 ) -> Translator:
     """A translator that says every text back, unless the stepper does otherwise."""
     stepper = stepper or EchoStepper(bundle.manifest.vocab_size)
-    return Translator(bundle, [stepper], engine or EngineSettings(), limits or Limits())
+    return over(bundle, stepper, engine, limits or Limits())
 
 
 class AppClient:

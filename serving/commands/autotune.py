@@ -22,7 +22,8 @@ from mt.bundle import Bundle, Manifest
 from mt.errors import ConfigError, InputError
 from mt.search_options import SearchOptions
 from mt.tokenizer import EOS_ID
-from serving.engine import Engine, open_steppers
+from serving.engine import Engine
+from serving.running.process_core import process_cores
 from serving.settings import EngineSettings
 
 ROUNDS = 3
@@ -155,7 +156,7 @@ def _engine(bundle: Bundle, precision: str | None, workers: int, threads: int) -
     settings = EngineSettings(
         precision=precision, workers=workers, threads=threads, max_waiting=1_000_000
     )
-    return Engine(open_steppers(bundle, settings), settings, bundle.manifest.max_target_tokens)
+    return Engine(process_cores(bundle, settings), settings)
 
 
 def _sources(bundle: Bundle, texts: Sequence[str], most: int) -> Sources:

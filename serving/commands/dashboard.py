@@ -9,6 +9,8 @@ from rich.text import Text
 from serving.commands.snapshot import Window, ratio
 
 PROBES = ("/livez", "/readyz", "/metrics", "/health")  # nobody's requests
+PROCESSOR = ("process_cpu_seconds_total", "mt_engine_cpu_seconds_total")
+MEMORY = ("process_resident_memory_bytes", "mt_engine_resident_bytes")
 LATENCY = "mt_request_duration_seconds"
 LOST = ("refused", "expired", "failed", "cancelled")
 
@@ -87,8 +89,8 @@ def _replicas(window: Window) -> Table:
             "yes" if now.total("mt_ready", **of) else Text("no", "red"),
             f"{sum(engines):.0f} of {len(engines)}",
             f"{now.total('mt_engine_waiting', **of):,.0f}",
-            f"{window.rate('process_cpu_seconds_total', **of):.0%}",
-            f"{now.total('process_resident_memory_bytes', **of) / 2**20:,.0f} MiB",
+            f"{sum(window.rate(name, **of) for name in PROCESSOR):.0%}",
+            f"{sum(now.total(name, **of) for name in MEMORY) / 2**20:,.0f} MiB",
             f"{now.total('process_open_fds', **of):,.0f}",
         )
     return table

@@ -1,19 +1,17 @@
-"""One core's part of an engine: a thread that owns a stepper and the batch that runs on it."""
+"""One core's part of an engine: a thread that owns the batch that runs there."""
 
 import contextlib
 import itertools
 import math
 import threading
 import time
-import traceback
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from functools import reduce
-from pathlib import Path
 
 from mt import log
-from mt.beam_search import Finished, RunningBatch
-from mt.errors import EngineError, MTError
-from mt.stepper import Footprint
+from mt.beam_search import Finished
+from serving.running.cores import Batch, Core
+from serving.running.failures import as_ours, describe
 from serving.running.floor import Floor
 from serving.running.waiting_line import Load, Outcome, Room, Sentence, WaitingLine, expired
 
@@ -24,21 +22,14 @@ class Worker:
     What is public is guarded by the floor's lock.
     """
 
-    def __init__(
-        self,
-        floor: Floor,
-        new_batch: Callable[[], RunningBatch],
-        footprint: Footprint,
-        name: str,
-    ) -> None:
-        """`new_batch` begins a running batch on this worker's stepper; see `start`."""
+    def __init__(self, floor: Floor, core: Core, name: str) -> None:
+        """The core is the worker's now; see `start`."""
         self.running: dict[Hashable, Sentence] = {}
         self.suspects = WaitingLine()
         self.next_deadline = math.inf
         self.name = name
-        self._floor, self._footprint = floor, footprint
-        self._new_batch = new_batch
-        self._batch = new_batch()
+        self._floor, self._core = floor, core
+        self._batch: Batch = core.begin()
         self._failures_in_a_row = 0
         self._cancellations_seen = 0
         self._turn_began: float | None = None
@@ -52,6 +43,12 @@ class Worker:
         """Wait until it has noticed that the floor is closed; on its own thread it knows."""
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
+        self._core.close()
+
+    @property
+    def process(self) -> int | None:
+        """The process of its core, where that has one of its own."""
+        return self._core.process
 
     @property
     def rows(self) -> int:
@@ -66,7 +63,7 @@ class Worker:
     @property
     def cache_bytes(self) -> int:
         """What those who run may come to take, beside the weights."""
-        return reduce(Load.beside, self.running.values(), Load()).bytes(self._footprint)
+        return reduce(Load.beside, self.running.values(), Load()).bytes(self._core.facts.footprint)
 
     @property
     def age_s(self) -> float:
@@ -105,7 +102,7 @@ class Worker:
             rows=min(settings.max_rows, self._share()) - self.reserved,
             tokens=settings.max_source_tokens_per_step,
             bytes=settings.max_cache_bytes,
-            footprint=self._footprint,
+            footprint=self._core.facts.footprint,
         )
         return self._floor.line.take(room, self.running.values(), overdue_before)
 
@@ -129,7 +126,7 @@ class Worker:
             while self._wait_for_work():
                 self._turn()
         except BaseException as error:
-            log.event("engine_died", engine=self.name, error=_describe(error))
+            log.event("engine_died", engine=self.name, error=describe(error))
             self._floor.close()
         finally:
             with self._floor.changed:
@@ -201,35 +198,22 @@ class Worker:
     def _recover(self, error: Exception) -> None:
         """Start a clean batch. Its sentences are tried again alone; one that was alone fails."""
         with self._floor.changed:
+            if self._floor.closed:  # everyone has been told
+                return
             victims = list(self.running.values())
             self.running.clear()
             self._failures_in_a_row += 1
             if len(victims) > 1:
                 self.suspects.join(victims)
-        log.event(
-            "engine_failure", engine=self.name, sentences=len(victims), error=_describe(error)
-        )
+        log.event("engine_failure", engine=self.name, sentences=len(victims), error=describe(error))
         self._abandon_batch(victims)
         if len(victims) == 1:
-            self._floor.settle([(victims[0], _as_ours(error))])
+            self._floor.settle([(victims[0], as_ours(error))])
 
     def _abandon_batch(self, victims: Iterable[Sentence]) -> None:
         """Let the stepper forget everyone, as far as it still can."""
         with contextlib.suppress(Exception):
             self._batch.cancel([sentence.key for sentence in victims])
+        batch = self._core.begin()
         with self._floor.changed:
-            self._batch = self._new_batch()
-
-
-def _describe(error: BaseException) -> str:
-    """Type and place of an error. Its message might repeat what was to be translated."""
-    place = traceback.extract_tb(error.__traceback__)[-1:]
-    return type(error).__name__ + "".join(f" at {Path(p.filename).name}:{p.lineno}" for p in place)
-
-
-def _as_ours(error: Exception) -> MTError:
-    if isinstance(error, MTError):
-        return error
-    ours = EngineError("the model failed on this text; try again, or report it with the log")
-    ours.__cause__ = error
-    return ours
+            self._batch = batch

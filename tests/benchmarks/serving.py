@@ -203,11 +203,16 @@ def _processor_s(process: psutil.Process) -> float:
 
 
 def _replica_mib(process: psutil.Process) -> float:
-    """Memory of the process that holds the model: its own, and its part of what it shares (PSS)."""
+    """Memory of a server or replica and of what it began, each with its part of what is shared."""
     everyone = [process, *process.children(recursive=True)]
     replicas = [one for one in everyone if "ServeReplica" in " ".join(one.cmdline())]
-    sizes = [float(one.memory_full_info().pss) for one in replicas or [process]]
-    return max(sizes) / 2**20
+    return max(_pss(one) for one in replicas or [process]) / 2**20
+
+
+def _pss(process: psutil.Process) -> float:
+    """Bytes of a process and its children (PSS)."""
+    everyone = [process, *process.children(recursive=True)]
+    return sum(float(one.memory_full_info().pss) for one in everyone)
 
 
 def _row(host: Host, load: str, loads: Sequence[tuple[Outcome, float]]) -> dict[str, Any]:

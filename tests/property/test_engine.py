@@ -10,6 +10,7 @@ from mt.errors import EngineError
 from mt.stepper import Rows, StepOutput
 from mt.tokenizer import EOS_ID
 from serving.engine import Engine
+from serving.running.cores import LocalCore
 from serving.settings import EngineSettings
 from tests.fakes import TableStepper
 
@@ -42,7 +43,7 @@ def test_answers_are_those_of_the_search_alone(
     seed: int, jobs: list[tuple[list[int], int, bool]], max_rows: int
 ) -> None:
     stepper = PoisonedStepper(seed, VOCAB_SIZE, eos_bias=1.0)
-    with Engine([stepper], EngineSettings(max_rows=max_rows), MAX_TOKENS) as engine:
+    with Engine([LocalCore(stepper, MAX_TOKENS)], EngineSettings(max_rows=max_rows)) as engine:
         futures = [
             engine.submit([*src, EOS_ID], SearchOptions(beam_size=beam)) for src, beam, _ in jobs
         ]

@@ -11,6 +11,7 @@ from mt.errors import InputError
 from serving.file_formats import ENDINGS, open_file
 from serving.text.text_options import TextOptions
 from serving.translator import Translator
+from tests.app_client import over
 from tests.babbling_stepper import BabblingStepper
 from tests.fake_bundle import fake_bundle
 
@@ -118,7 +119,7 @@ def test_any_bytes_are_taken_apart_or_refused(content: bytes, ending: str) -> No
 @pytest.fixture(scope="module")
 def babble() -> Iterator[Translator]:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=40)
-    with Translator(bundle, [BabblingStepper(3, bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, BabblingStepper(3, bundle.tokenizer.vocab_size)) as translator:
         yield translator
 
 

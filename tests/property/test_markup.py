@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mt.beam_search import SearchOptions
 from serving.text.text_options import TextOptions
 from serving.translator import Translator
+from tests.app_client import over
 from tests.babbling_stepper import BabblingStepper
 from tests.fake_bundle import fake_bundle
 
@@ -44,7 +45,7 @@ trees = st.recursive(inline, lambda inner: several(element(BLOCK, inner) | inlin
 def babble(request: pytest.FixtureRequest) -> Iterator[Translator]:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=40)
     stepper = BabblingStepper(3, bundle.tokenizer.vocab_size, attentive=request.param)
-    with Translator(bundle, [stepper]) as translator:
+    with over(bundle, stepper) as translator:
         yield translator
 
 

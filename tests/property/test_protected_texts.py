@@ -5,7 +5,7 @@ import pytest
 from mt.beam_search import SearchOptions
 from mt.stepper import Stepper
 from serving.text.text_options import TextOptions
-from serving.translator import Translator
+from tests.app_client import over
 from tests.babbling_stepper import BabblingStepper
 from tests.fake_bundle import fake_bundle
 from tests.fakes import EchoStepper
@@ -37,7 +37,7 @@ def test_nothing_protected_is_lost(
     stepper = stepper_of(kind, bundle.tokenizer.vocab_size)
     wishes = TextOptions.model_validate({"do_not_translate": TERMS} | options)
     given = cases(seed=count, count=count)
-    with Translator(bundle, [stepper]) as translator:
+    with over(bundle, stepper) as translator:
         answers = translator.translate([case.text for case in given], SEARCH, None, wishes)
     broken = [
         (case.text, answer.text, case.broken(answer.text))

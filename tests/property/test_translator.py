@@ -11,6 +11,7 @@ from mt.errors import InputError
 from serving.text.long_sentences import cut
 from serving.text.segmenter import Segment
 from serving.translator import Translator
+from tests.app_client import over
 from tests.fake_bundle import fake_bundle, small_tokenizer
 from tests.fakes import EchoStepper
 
@@ -22,7 +23,7 @@ layouts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(SPACES)), m
 @pytest.fixture(scope="module")
 def echo() -> Iterator[Translator]:
     bundle = fake_bundle(max_source_tokens=16)
-    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
         yield translator
 
 

@@ -12,7 +12,7 @@ import pytest
 from mt.beam_search import SearchOptions
 from mt.errors import InputError
 from serving.file_formats import archives, open_file
-from serving.translator import Translator
+from tests.app_client import over
 from tests.fake_bundle import fake_bundle
 from tests.fakes import EchoStepper
 
@@ -175,7 +175,7 @@ def test_archives_through_a_translator_that_says_them_back(
 ) -> None:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=300, max_target_tokens=300)
     found = open_file(name, zipped(members))
-    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
         search = SearchOptions(beam_size=1)
         answers = translator.translate(found.texts, search, None, found.text_options)
     said = unzipped(found.filled([answer.text for answer in answers]))

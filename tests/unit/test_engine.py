@@ -22,6 +22,7 @@ from mt.errors import (
 from mt.stepper import Footprint, Rows, StepOutput, Stepper
 from mt.tokenizer import EOS_ID
 from serving.engine import Engine
+from serving.running.cores import LocalCore
 from serving.settings import EngineSettings
 from tests.fakes import EchoStepper, TableStepper
 from tests.gated_stepper import PATIENCE_S, GatedStepper
@@ -34,7 +35,7 @@ SRC = [5, 6, 7, EOS_ID]
 @contextmanager
 def running(stepper: Stepper, **settings: object) -> Iterator[Engine]:
     """An engine that leaves no thread behind."""
-    engine = Engine([stepper], EngineSettings.model_validate(settings), 40, "test")
+    engine = Engine([LocalCore(stepper, 40)], EngineSettings.model_validate(settings), "test")
     try:
         yield engine
     finally:
@@ -472,7 +473,8 @@ def test_statistics_count_rows_and_steps() -> None:
 def test_several_workers_share_the_line() -> None:
     """Both run at once, and a line that is short is shared fairly."""
     steppers = [GatedStepper(), GatedStepper()]
-    engine = Engine(steppers, EngineSettings(workers=2), 40, "test")
+    cores = [LocalCore(one, 40) for one in steppers]
+    engine = Engine(cores, EngineSettings(workers=2), "test")
     with engine:
         futures = engine.submit_many([SRC] * 4, BEAM)
         for stepper in steppers:
@@ -489,7 +491,9 @@ def test_several_workers_share_the_line() -> None:
 
 def test_one_worker_fails_and_the_other_goes_on() -> None:
     steppers = [GatedStepper(open_gate=True, poison=[13]), GatedStepper(open_gate=True)]
-    with Engine(steppers, EngineSettings(workers=2), 40, "test") as engine:
+    with Engine(
+        [LocalCore(one, 40) for one in steppers], EngineSettings(workers=2), "test"
+    ) as engine:
         futures = engine.submit_many([SRC, [13, EOS_ID]] * 10, GREEDY)
         for i, future in enumerate(futures):
             error = future.exception(PATIENCE_S)

@@ -8,7 +8,7 @@ import pytest
 from mt.beam_search import SearchOptions
 from mt.errors import InputError
 from serving.file_formats import ENDINGS, open_file
-from serving.translator import Translator
+from tests.app_client import over
 from tests.fake_bundle import fake_bundle
 from tests.fakes import EchoStepper
 
@@ -242,7 +242,7 @@ def test_an_empty_file_stays_empty(ending: str) -> None:
 def test_files_through_a_translator_that_says_them_back(name: str, content: str) -> None:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=300, max_target_tokens=300)
     found = open_file(name, content.encode())
-    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
         search = SearchOptions(beam_size=1)
         answers = translator.translate(found.texts, search, None, found.text_options)
     assert found.filled([answer.text for answer in answers]).decode() == filled(name, content)

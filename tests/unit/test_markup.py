@@ -10,6 +10,7 @@ from mt.errors import InputError
 from serving.text.text_options import TextOptions
 from serving.translation import Translation
 from serving.translator import Translator
+from tests.app_client import over
 from tests.fake_bundle import fake_bundle, small_tokenizer
 from tests.fakes import EchoStepper, TableStepper
 from tests.gated_stepper import PATIENCE_S
@@ -30,7 +31,7 @@ PAGE = """<!DOCTYPE html>
 @pytest.fixture(scope="module")
 def echo() -> Iterator[Translator]:
     bundle = fake_bundle(byte_fallback=True, max_source_tokens=200)
-    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
         yield translator
 
 
@@ -48,7 +49,7 @@ def test_a_page_said_back_is_the_page(echo: Translator) -> None:
 def test_only_what_has_letters_is_translated() -> None:
     bundle = fake_bundle()
     text = "<p>42 &nbsp; <b>1,5</b></p><img><p>a dog</p>"
-    with Translator(bundle, [EchoStepper(bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, EchoStepper(bundle.tokenizer.vocab_size)) as translator:
         assert translate(translator, text).text == text
         assert translator.engine.drain(PATIENCE_S)
         assert translator.engine.stats().done == 1
@@ -78,14 +79,14 @@ def test_what_a_model_writes_is_escaped() -> None:
         def distribution(self, src: Any, prefix: Any) -> Any:
             return super().distribution([*tokenizer.encode("<b> & >"), 3], prefix)
 
-    with Translator(bundle, [Writes(tokenizer.vocab_size)]) as translator:
+    with over(bundle, Writes(tokenizer.vocab_size)) as translator:
         assert translate(translator, "<p>Hello</p>").text == "<p>&lt;b&gt; &amp; &gt;</p>"
 
 
 def test_candidates_are_markup_too() -> None:
     bundle = fake_bundle()
     stepper = TableStepper(seed=4, vocab_size=bundle.tokenizer.vocab_size, peak=3.0)
-    with Translator(bundle, [stepper]) as translator:
+    with over(bundle, stepper) as translator:
         wishes = TextOptions(format="html")
         search = SearchOptions(beam_size=3, n_best=3, max_length=8)
         [found] = translator.translate(["<p>a <b>dog</b></p><p>fox</p>"], search, None, wishes)
@@ -104,7 +105,7 @@ def test_warnings_name_the_paragraph() -> None:
         def distribution(self, src: Any, prefix: Any) -> Any:
             return super().distribution([9], prefix)
 
-    with Translator(bundle, [Loops(bundle.tokenizer.vocab_size)]) as translator:
+    with over(bundle, Loops(bundle.tokenizer.vocab_size)) as translator:
         found = translate(translator, "<p>42</p><p>a dog</p>", guards=False)
     assert found.warnings[0] == "paragraph 1, sentence 1 repeats itself"
 

@@ -15,6 +15,7 @@ from serving.board import SILENT_S, Board
 from serving.engine import Engine
 from serving.metrics import Metrics, exposition
 from serving.models import Models
+from serving.running.cores import LocalCore
 from serving.running.passage import WITNESS, Passage
 from serving.settings import EngineSettings
 from tests.app_client import SENTENCE, AppClient, echo, open_app, settings_with
@@ -109,7 +110,7 @@ def test_a_passage_that_never_ran_only_waited() -> None:
 def test_the_engine_tells_a_witness_when_a_sentence_waited_and_ran() -> None:
     seen: list[Passage] = []
     stepper = GatedStepper(fake_bundle().manifest.vocab_size)
-    with Engine([stepper], EngineSettings(max_rows=5), 16, "m") as engine:
+    with Engine([LocalCore(stepper, 16)], EngineSettings(max_rows=5), "m") as engine:
         token = WITNESS.set(seen.append)
         first = engine.submit([4, EOS_ID], SearchOptions(beam_size=5))
         stepper.wait_until_asked()

@@ -8,6 +8,7 @@ from mt.errors import OverloadedError
 from mt.search_options import SearchOptions
 from mt.tokenizer import EOS_ID
 from serving.engine import Engine
+from serving.running.cores import LocalCore
 from serving.running.pace import Pace
 from serving.settings import EngineSettings
 from tests.gated_stepper import GatedStepper
@@ -31,7 +32,7 @@ def test_the_pace_by_hand() -> None:
 def test_what_would_come_too_late_is_refused_at_the_door() -> None:
     stepper = GatedStepper()
     settings = EngineSettings(max_rows=1, max_waiting=50)
-    with Engine([stepper], settings, max_target_tokens=10) as engine:
+    with Engine([LocalCore(stepper, 10)], settings) as engine:
         engine._floor.pace.observe(10.0)
         engine.submit(SRC, GREEDY)
         stepper.wait_until_asked()
@@ -46,7 +47,7 @@ def test_what_would_come_too_late_is_refused_at_the_door() -> None:
 
 
 def test_a_deadline_refuses_nobody_where_nobody_waits() -> None:
-    with Engine([GatedStepper(open_gate=True)], EngineSettings(), max_target_tokens=10) as engine:
+    with Engine([LocalCore(GatedStepper(open_gate=True), 10)], EngineSettings()) as engine:
         engine._floor.pace.observe(1000.0)
         future = engine.submit(SRC, GREEDY, time.monotonic() + 20.0)
         assert future.result(20)[0].ids == [5, 6, 7]

@@ -11,10 +11,10 @@ from mt.errors import DeadlineError, EngineError, OverloadedError
 from mt.hypothesis import Hypothesis
 from mt.tokenizer import EOS_ID
 from serving.engine import Engine
+from serving.running.cores import LocalCore
 from serving.settings import EngineSettings, Limits
 from serving.text.sentence_cache import SentenceCache
-from serving.translator import Translator
-from tests.app_client import SENTENCE, open_app
+from tests.app_client import SENTENCE, open_app, over
 from tests.fake_bundle import fake_bundle
 from tests.fakes import EchoStepper
 from tests.gated_stepper import GatedStepper
@@ -31,7 +31,7 @@ def stepper() -> GatedStepper:
 
 @pytest.fixture
 def engine(stepper: GatedStepper) -> Iterator[Engine]:
-    with Engine([stepper], EngineSettings(max_waiting=2, max_rows=1), 20) as running:
+    with Engine([LocalCore(stepper, 20)], EngineSettings(max_waiting=2, max_rows=1)) as running:
         yield running
         stepper.open()
 
@@ -200,7 +200,7 @@ def test_who_blocks_passes(cache: SentenceCache, stepper: GatedStepper) -> None:
 def test_a_request_uses_the_cache_and_metrics_tell() -> None:
     bundle = fake_bundle()
     stepper = EchoStepper(bundle.manifest.vocab_size)
-    translator = Translator(bundle, [stepper], limits=Limits(), cache_bytes=100_000)
+    translator = over(bundle, stepper, limits=Limits(), cache_bytes=100_000)
     with open_app(translator) as client:
         answers = [client.translate(text=[SENTENCE, SENTENCE]) for _ in range(2)]
         metrics = client.get("/metrics").text

@@ -12,6 +12,7 @@ from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text.text_options import PLAIN, TextOptions
 from serving.translation import Piece, Translation, join
 from serving.translator import Translator
+from tests.app_client import over
 from tests.babbling_stepper import BabblingStepper
 from tests.fake_bundle import fake_bundle, small_tokenizer
 from tests.gated_stepper import PATIENCE_S, GatedStepper
@@ -27,7 +28,7 @@ MARKUP = "<!doctype html><p>Hello <b>world</b>. Jane.</p>\n<ul><li>A dog.<li>1</
 
 
 def opened(stepper: Any, limits: Limits = OFFLINE, **engine: int) -> Translator:
-    return Translator(fake_bundle(), [stepper], EngineSettings.model_validate(engine), limits)
+    return over(fake_bundle(), stepper, EngineSettings.model_validate(engine), limits)
 
 
 def gated(**options: Any) -> GatedStepper:

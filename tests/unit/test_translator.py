@@ -24,6 +24,7 @@ from serving.settings import OFFLINE, EngineSettings, Limits
 from serving.text.text_options import TextOptions
 from serving.translation import Candidate
 from serving.translator import Translator
+from tests.app_client import over
 from tests.fake_bundle import fake_bundle, small_tokenizer
 from tests.fakes import CheckedStepper, EchoStepper, Floats, TableStepper
 from tests.gated_stepper import PATIENCE_S, GatedStepper
@@ -40,7 +41,7 @@ def opened(
     settings = EngineSettings.model_validate(engine or {})
     bundle = fake_bundle(**facts)
     stepper = stepper or EchoStepper(bundle.tokenizer.vocab_size)
-    with Translator(bundle, [stepper], settings, limits) as translator:
+    with over(bundle, stepper, settings, limits) as translator:
         try:
             yield translator
         finally:

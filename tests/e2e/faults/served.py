@@ -1,6 +1,5 @@
 """The servers under test, and what they take of the machine."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 import yaml
 
 from tests.echo_bundle import write_echo_bundle
@@ -21,7 +21,7 @@ CLOSING_S = 60.0
 
 @dataclass(frozen=True)
 class Resources:
-    """What a process holds."""
+    """What a process and those that it has begun hold."""
 
     memory_mib: float
     threads: int
@@ -30,11 +30,13 @@ class Resources:
     @classmethod
     def of(cls, pid: int) -> "Resources":
         """At this moment."""
-        folder = Path(f"/proc/{pid}")
-        pages = int((folder / "statm").read_text().split()[1])
-        memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        first = psutil.Process(pid)
+        everyone = [first, *first.children(recursive=True)]
+        memory = sum(one.memory_info().rss for one in everyone) / 2**20
         return cls(
-            round(memory, 2), len([*(folder / "task").iterdir()]), len([*(folder / "fd").iterdir()])
+            round(memory, 2),
+            sum(one.num_threads() for one in everyone),
+            sum(one.num_fds() for one in everyone),
         )
 
     @classmethod
