@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.app_client import SENTENCE, problem_of
@@ -142,6 +143,9 @@ def test_settings_file_and_flags(bundles: Path, tmp_path: Path) -> None:
 
 
 def test_no_ray_and_no_torch_is_loaded(server: Server) -> None:
-    mapped = Path(f"/proc/{server.process.pid}/maps").read_text()
-    assert "onnxruntime" in mapped
-    assert not re.search(r"/(ray|torch)/", mapped)
+    first = psutil.Process(server.process.pid)
+    of_models = first.children()
+    mapped = [Path(f"/proc/{one.pid}/maps").read_text() for one in (first, *of_models)]
+    assert of_models
+    assert ["onnxruntime" in one for one in mapped] == [False, *(True for _ in of_models)]
+    assert not any(re.search(r"/(ray|torch)/", one) for one in mapped)
