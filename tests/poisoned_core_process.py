@@ -1,4 +1,4 @@
-"""A core's process over an echo that breaks on one id, dies of another and hangs on a third."""
+"""A core's process over an echo that breaks on one id, dies of another and dallies over a third."""
 
 import os
 import signal
@@ -14,7 +14,8 @@ from serving.settings import EngineSettings
 from tests.fakes import EchoStepper
 
 MODULE = "tests.poisoned_core_process"
-BREAKS, DIES, HANGS = 13, 14, 15
+BREAKS, DIES, HANGS, SLOW = 13, 14, 15, 16
+SLOWLY_S = 0.3  # a step
 HUNG_S = 60.0
 
 
@@ -25,6 +26,8 @@ class PoisonedStepper(EchoStepper):
             raise RuntimeError("a secret text")
         if DIES in inside:
             os.kill(os.getpid(), signal.SIGKILL)
+        if SLOW in inside:
+            time.sleep(SLOWLY_S)
         if HANGS in inside:
             time.sleep(HUNG_S)
         return super().step(rows, k, with_attention)

@@ -6,6 +6,10 @@ from pathlib import Path
 from mt.errors import EngineError, MTError
 
 
+class CoreDiedError(EngineError):
+    """The process of a core is no more: by what it computed, or because somebody ended it."""
+
+
 def describe(error: BaseException) -> str:
     """Type and place of an error. Its message might repeat what was to be translated."""
     if notes := getattr(error, "__notes__", None):  # it comes from elsewhere, which knew the place

@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection
 
 from mt.beam_search import Finished, Job
 from mt.bundle import Bundle
-from mt.errors import EngineError
 from mt.phrases import Mask
 from serving.running.cores import Facts
+from serving.running.failures import CoreDiedError
 from serving.running.messages import Admit, Begin, Cancel, Message, Open, Opened, Report, Step
 from serving.settings import EngineSettings
 
@@ -48,7 +48,7 @@ class ProcessCore:
         """An empty batch there; in a new process, where the one before has died.
 
         Raises:
-            BundleError, ConfigError, EngineError: the model cannot be opened any more.
+            BundleError, ConfigError, CoreDiedError: the model cannot be opened any more.
         """
         return RemoteBatch(self)
 
@@ -56,7 +56,7 @@ class ProcessCore:
         """Begin the next batch, in a new process where there is none; returns its number.
 
         Raises:
-            BundleError, ConfigError, EngineError: the model cannot be opened any more.
+            BundleError, ConfigError, CoreDiedError: the model cannot be opened any more.
         """
         if not self.alive:
             self.close()  # what is left of it
@@ -80,7 +80,7 @@ class ProcessCore:
         """Put into the process's mail.
 
         Raises:
-            EngineError: it has died.
+            CoreDiedError: it has died.
         """
         try:
             self._mail.send(message)
@@ -91,7 +91,7 @@ class ProcessCore:
         """Wait for what it says next.
 
         Raises:
-            EngineError: it has died.
+            CoreDiedError: it has died.
         """
         try:
             report: Report = self._mail.recv()
@@ -128,7 +128,7 @@ class ProcessCore:
 
         Raises:
             BundleError, ConfigError: it cannot be.
-            EngineError: the process died.
+            CoreDiedError: the process died.
         """
         try:
             opened: Opened = self._mail.recv()
@@ -139,9 +139,9 @@ class ProcessCore:
         assert opened.facts is not None
         return opened.facts
 
-    def _death(self) -> EngineError:
+    def _death(self) -> CoreDiedError:
         self.close()
-        error = EngineError("the model's process ended on this text; try again, or report it")
+        error = CoreDiedError("the model's process ended on this text; try again, or report it")
         error.add_note(f"a model's process ended with exit status {self._process.returncode}")
         return error
 
@@ -206,7 +206,7 @@ def process_cores(
     Raises:
         BundleError: no such precision, no shortlist, or a graph is damaged.
         ConfigError: the runtime is not installed.
-        EngineError: a process died.
+        CoreDiedError: a process died.
     """
     one = settings.model_copy(update={"workers": 1})
     order = Open(bundle.folder, one, continuing)

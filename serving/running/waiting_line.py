@@ -36,6 +36,8 @@ class Sentence:
     joined: float = field(default_factory=time.monotonic)
     entered: float | None = None
     """When it began to run, for the first time."""
+    is_suspect: bool = False
+    """Whether it ran when something failed, and is to run again by itself."""
     engine: str = ""
     witness: Witness | None = field(default_factory=WITNESS.get)
     key: int = field(default_factory=lambda: next(_keys))

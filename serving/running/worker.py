@@ -11,7 +11,7 @@ from functools import reduce
 from mt import log
 from mt.beam_search import Finished
 from serving.running.cores import Batch, Core
-from serving.running.failures import as_ours, describe
+from serving.running.failures import CoreDiedError, as_ours, describe
 from serving.running.floor import Floor
 from serving.running.waiting_line import Load, Outcome, Room, Sentence, WaitingLine, expired
 
@@ -196,19 +196,25 @@ class Worker:
         self._floor.settle(outcomes)
 
     def _recover(self, error: Exception) -> None:
-        """Start a clean batch. Its sentences are tried again alone; one that was alone fails."""
+        """Start a clean batch. Its sentences are tried again alone; one that was alone fails.
+
+        Not at once where a process died: it may have been killed for what others did.
+        """
         with self._floor.changed:
             if self._floor.closed:  # everyone has been told
                 return
             victims = list(self.running.values())
             self.running.clear()
             self._failures_in_a_row += 1
-            if len(victims) > 1:
+            doubtful = isinstance(error, CoreDiedError) and not any(s.is_suspect for s in victims)
+            guilty = victims if len(victims) == 1 and not doubtful else []
+            if not guilty:
+                for sentence in victims:
+                    sentence.is_suspect = True
                 self.suspects.join(victims)
         log.event("engine_failure", engine=self.name, sentences=len(victims), error=describe(error))
         self._abandon_batch(victims)
-        if len(victims) == 1:
-            self._floor.settle([(victims[0], as_ours(error))])
+        self._floor.settle([(sentence, as_ours(error)) for sentence in guilty])
 
     def _abandon_batch(self, victims: Iterable[Sentence]) -> None:
         """Let the stepper forget everyone, as far as it still can."""

@@ -23,7 +23,7 @@ from serving.running.process_core import ProcessCore, process_cores
 from serving.settings import EngineSettings
 from tests import poisoned_core_process
 from tests.echo_bundle import write_echo_bundle
-from tests.poisoned_core_process import BREAKS, DIES, HANGS
+from tests.poisoned_core_process import BREAKS, DIES, HANGS, SLOW
 from tests.tiny_bundle import VOCAB_SIZE, random_sources, write_tiny_bundle
 from tests.tiny_models import sharpened, tiny_transformer
 
@@ -130,6 +130,15 @@ def test_a_process_that_dies_idle_is_missed_by_nobody(poisoned: Bundle) -> None:
         assert engine.stats().failed == 0
 
 
+def test_whoever_was_alone_when_a_process_was_killed_is_searched_again(poisoned: Bundle) -> None:
+    with running(poisoned) as (engine, [core]):
+        alone = engine.submit([SLOW, 21, 22, EOS_ID], GREEDY)
+        eventually(lambda: engine.stats().running == 1)
+        os.kill(pid_of(core), signal.SIGKILL)
+        assert ids(alone.result(PATIENCE_S)) == [SLOW, 21, 22]
+        assert engine.stats().failed == 0
+
+
 def test_a_failing_step_costs_only_the_sentence_that_makes_it_fail(
     poisoned: Bundle, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,8 +157,8 @@ def test_a_failing_step_costs_only_the_sentence_that_makes_it_fail(
 
 def test_a_sentence_that_is_cancelled_leaves_the_process_too(poisoned: Bundle) -> None:
     with running(poisoned) as (engine, _):
-        long = engine.submit([*[20] * 38, EOS_ID], SearchOptions(beam_size=4, min_length=38))
-        eventually(lambda: engine.stats().running == 1 or long.done())
+        long = engine.submit([SLOW, *[20] * 37, EOS_ID], SearchOptions(beam_size=4))
+        eventually(lambda: engine.stats().running == 1)
         long.cancel()
         eventually(lambda: engine.stats().running == 0)
         assert ids(engine.submit([21, EOS_ID], GREEDY).result(PATIENCE_S)) == [21]

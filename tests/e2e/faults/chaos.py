@@ -2,9 +2,9 @@
 
 python -m tests.e2e.faults.chaos [NAME...] [--scale 1.0] [--out FOLDER]
 
-Names: overload, disconnects, sigterm, slow-loris, training, and on Ray Serve replicas, controller,
-proxy, updates, bad-update, drain; none: all of them. Each writes NAME.json. A scale of 0.1 takes
-about a tenth of the time. What came of them once: tests/e2e/faults/RESULTS.md.
+Names: overload, models, disconnects, sigterm, slow-loris, training, and on Ray Serve replicas,
+controller, proxy, updates, bad-update, drain; none: all of them. Each writes NAME.json. A scale of
+0.1 takes about a tenth of the time. What came of them once: tests/e2e/faults/RESULTS.md.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from typing import Any
 from tests.e2e.faults import results
 from tests.e2e.faults.disconnects import disconnects
 from tests.e2e.faults.draining import draining
+from tests.e2e.faults.model_kills import model_kills
 from tests.e2e.faults.overload import overload
 from tests.e2e.faults.ray_faults import bad_update, drain, kills, updates
 from tests.e2e.faults.ray_served import CONTROLLER, PROXY, REPLICA, RayServed, ray_served
@@ -36,6 +37,7 @@ def _training(scaled: Scaled) -> Found:
 EMBEDDED: Mapping[str, Callable[[Scaled], Found]] = {
     "overload": lambda n: overload(10.0, float(n(120)), 5.0, max_waiting=512).report(),
     "disconnects": lambda n: disconnects(n(1000)).report(),
+    "models": lambda n: model_kills(n(20), EVERY_S / 2, 30.0).report(),
     "sigterm": lambda n: {"runs": [draining(seed).report() for seed in range(n(20))]},
     "slow-loris": lambda n: slow_loris(n(1000), patience_s=30.0, load_s=15.0).report(),
     "training": _training,

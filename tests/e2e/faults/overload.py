@@ -15,7 +15,7 @@ class Overload:
     """What was seen."""
 
     capacity: float
-    """Sentences a second, of clients that wait for each answer."""
+    """Sentences a second, of clients that wait for each answer; of before and after, the mean."""
     tally: Tally
     seconds: float
     """From the first question to the last answer."""
@@ -40,14 +40,18 @@ class Overload:
 def overload(
     measure_s: float, seconds: float, deadline_s: float, factor: float = 2.0, **engine: Any
 ) -> Overload:
-    """Measure what a server can, then ask for so many times that."""
+    """Measure what a server can, ask for so many times that, and measure again."""
     engine = {"max_rows": 4, "max_waiting": 8} | engine
     with echo_server(engine=engine, limits={"deadline_s": deadline_s}) as server:
+
+        def capacity() -> float:
+            peak = load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s))
+            return len(peak.answered) / measure_s
+
         load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s / 2))  # warm
-        peak = load.run(server.url, lambda crowd: crowd.closed(CLIENTS, measure_s))
-        capacity = len(peak.answered) / measure_s
-        before = Resources.of(server.process.pid)
-        tally = load.run(server.url, lambda crowd: crowd.open(factor * capacity, seconds))
+        at_first, before = capacity(), Resources.of(server.process.pid)
+        tally = load.run(server.url, lambda crowd: crowd.open(factor * at_first, seconds))
         last = max(one.began + one.seconds for one in tally.answered)
         took = last - min(one.began for one in tally.asked)
-        return Overload(capacity, tally, took, before, Resources.of(server.process.pid))
+        after = Resources.of(server.process.pid)
+        return Overload((at_first + capacity()) / 2, tally, took, before, after)

@@ -2,6 +2,7 @@
 
 from tests.e2e.faults.disconnects import disconnects
 from tests.e2e.faults.draining import draining
+from tests.e2e.faults.model_kills import model_kills
 from tests.e2e.faults.overload import overload
 from tests.e2e.faults.served import FILES
 from tests.e2e.faults.slow_loris import slow_loris
@@ -35,6 +36,13 @@ def test_sigterm_under_load_loses_nothing() -> None:
     assert found.tally.statuses.keys() <= {0, 200, 503}
     assert found.tally.wrong == found.tally.rude == 0
     assert len(found.tally.refused) > 0
+
+
+def test_a_killed_process_of_a_model_loses_nothing() -> None:
+    found = model_kills(times=2, every_s=4.0, deadline_s=LATEST_S)
+    assert found.tally.statuses.keys() == {200}
+    assert found.tally.wrong == 0
+    assert len(found.back_after_s) == 2
 
 
 def test_slow_sockets_are_closed_and_hurt_nobody() -> None:
