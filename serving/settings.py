@@ -51,7 +51,10 @@ class EngineSettings(Strict):
         "0: first come, first served",
     )
     heartbeat_limit_s: float = Field(
-        20.0, gt=0, description="seconds one step may take before the engine counts as stuck"
+        20.0,
+        gt=0,
+        description="seconds one step may take; then its process is replaced, or without one the "
+        "engine counts as stuck",
     )
     failure_limit: int = Field(
         5, ge=1, description="failures in a row, without a success, that make the engine unhealthy"

@@ -88,12 +88,14 @@ class ProcessCore:
             raise self._death() from None
 
     def receive(self) -> Report:
-        """Wait for what it says next.
+        """Wait for what it says next; where that takes too long, it is stuck and is ended.
 
         Raises:
             CoreDiedError: it has died.
         """
         try:
+            if not self._mail.poll(self._order.settings.heartbeat_limit_s):
+                self._process.kill()
             report: Report = self._mail.recv()
         except (OSError, EOFError):
             raise self._death() from None

@@ -203,6 +203,7 @@ class Worker:
         with self._floor.changed:
             if self._floor.closed:  # everyone has been told
                 return
+            self._turn_began = time.monotonic()  # a process that is begun anew takes its time
             victims = list(self.running.values())
             self.running.clear()
             self._failures_in_a_row += 1

@@ -165,13 +165,25 @@ def test_a_sentence_that_is_cancelled_leaves_the_process_too(poisoned: Bundle) -
         assert engine.drain(PATIENCE_S)
 
 
-def test_an_engine_that_hangs_is_unhealthy_and_can_be_closed(
+def test_a_step_that_hangs_costs_only_the_sentence_that_makes_it_hang(poisoned: Bundle) -> None:
+    with running(poisoned, heartbeat_limit_s=1.0) as (engine, [core]):
+        before = pid_of(core)
+        futures = [engine.submit([20 + i, EOS_ID], GREEDY) for i in range(3)]
+        guilty = engine.submit([HANGS, EOS_ID], GREEDY)
+        with pytest.raises(EngineError, match="ended on this text"):
+            guilty.result(PATIENCE_S)
+        assert [ids(one.result(PATIENCE_S)) for one in futures] == [[20 + i] for i in range(3)]
+        assert pid_of(core) != before
+        eventually(engine.healthy)
+
+
+def test_an_engine_whose_step_hangs_can_be_closed(
     poisoned: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_core, "PATIENCE_S", 0.1)
-    with running(poisoned, heartbeat_limit_s=0.2, close_timeout_s=0.1) as (engine, [core]):
+    with running(poisoned, close_timeout_s=0.1) as (engine, [core]):
         hanging = engine.submit([HANGS, EOS_ID], GREEDY)
-        eventually(lambda: not engine.healthy())
+        eventually(lambda: engine.stats().running == 1)
         engine.close()
         assert hanging.done()
         assert not alive(pid_of(core))
