@@ -33,7 +33,7 @@ audit: setup ## known vulnerabilities of what is installed; asks public database
 	$(BIN)/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 test: lint ## every check and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench-bulk: setup ## translate --ray by one and two actors: make bench-bulk BUNDLE=... LINES=...
 	$(BIN)/python -m tests.benchmarks.bulk $(BUNDLE) $(LINES)
