@@ -10,15 +10,18 @@ are meant for a whole group of processes are the server's to act on.
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from mt import bundle as bundles
 from mt.errors import MTError
-from serving.running.cores import Core, local_cores
+from serving.running.cores import NOTHING, Core, Progress, local_cores
 from serving.running.failures import as_ours, describe
 from serving.running.garbage import spare_what_lasts
-from serving.running.messages import Admit, Begin, Cancel, Message, Open, Opened, Report, Step
+from serving.running.messages import Admit, Begin, Cancel, Message, Open, Report, Steps
+
+SILENCE_S = 0.003  # until a step that nobody is finished by is told of: newcomers wait for that
 
 
 def main() -> None:
@@ -37,9 +40,9 @@ def _open(mail: Connection) -> Core | None:
     try:
         [core] = local_cores(bundles.open(asked.bundle), asked.settings, asked.continuing)
     except MTError as error:
-        mail.send(Opened(problem=error))
+        mail.send(error)
         return None
-    mail.send(Opened(core.facts))
+    mail.send(core.facts)
     return core
 
 
@@ -56,9 +59,13 @@ class Stepping:
 
     def __init__(self, core: Core, mail: Connection) -> None:
         self._core, self._mail = core, mail
-        self._batch = core.begin()
-        self._number = self._steps = 0
-        self._failed = False
+        self._told_at = 0.0
+        self._begin(0)
+
+    def _begin(self, number: int) -> None:
+        self._batch, self._number, self._failed = self._core.begin(), number, False
+        self._asked = self._answered = 0  # steps; those that are answered and not told of yet
+        self._progress = NOTHING
 
     def run(self) -> None:
         """Until the other end is closed.
@@ -67,27 +74,37 @@ class Stepping:
             EOFError, ConnectionError: it is.
         """
         while True:
-            while not self._steps or self._mail.poll():
+            while not self._asked or self._mail.poll():
                 self._take(self._mail.recv())
-            self._steps -= 1
             self._try(self._step)
 
     def _take(self, message: Message) -> None:
         """After a failure all that a batch does is to let go, until another begins."""
         match message:
             case Begin(number):
-                self._batch, self._number = self._core.begin(), number
-                self._steps, self._failed = 0, False
+                self._begin(number)
             case Cancel(keys):
                 self._try(lambda: self._batch.cancel(keys))
             case Admit(jobs) if not self._failed:
                 self._try(lambda: self._batch.admit(jobs))
-            case Step() if not self._failed:
-                self._steps += 1
+            case Steps(number) if not self._failed:
+                self._asked += number
 
     def _step(self) -> None:
-        finished = self._batch.step()
-        self._mail.send(Report(self._number, finished, self._batch.rows))
+        answered = 1 if self._batch.rows else self._asked
+        self._asked -= answered
+        self._answered += answered
+        made, past = self._batch.step(), self._progress
+        self._progress = Progress(made.finished, past.steps + made.steps, past.rows + made.rows)
+        now = time.monotonic()
+        if made.finished or not self._asked or now - self._told_at > SILENCE_S:
+            self._tell()
+            self._told_at = now
+
+    def _tell(self) -> None:
+        report = Report(self._number, self._answered, self._progress, self._batch.rows)
+        self._mail.send(report)
+        self._answered, self._progress = 0, NOTHING
 
     def _try(self, work: Callable[[], None]) -> None:
         """A batch's first failure is reported, that of the connection is not its own."""
@@ -97,7 +114,7 @@ class Stepping:
             raise
         except Exception as error:
             if not self._failed:
-                self._failed, self._steps = True, 0
+                self._failed, self._asked = True, 0
                 self._mail.send(Report(self._number, problem=_as_told(error)))
 
 

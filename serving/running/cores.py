@@ -10,6 +10,17 @@ from mt.stepper import Footprint, Stepper, runtime
 from serving.settings import EngineSettings
 
 
+class Progress(NamedTuple):
+    """What some steps came to: who was finished by them, and rows, those of all steps together."""
+
+    finished: Sequence[Finished] = ()
+    steps: int = 0
+    rows: int = 0
+
+
+NOTHING = Progress()
+
+
 class Batch(Protocol):
     """Searches that run together, as their worker sees them; see `RunningBatch`."""
 
@@ -23,8 +34,8 @@ class Batch(Protocol):
     def cancel(self, keys: Iterable[Hashable]) -> None:
         """Drop running sentences and free their rows; unknown keys are passed over."""
 
-    def step(self) -> list[Finished]:
-        """Continue every live row by one token; return the sentences that are finished by it."""
+    def step(self) -> Progress:
+        """Continue every live row by one token, or by some; sentences that are finished leave."""
 
 
 class Facts(NamedTuple):
@@ -53,6 +64,24 @@ class Core(Protocol):
         """Free what the core holds; safe to repeat."""
 
 
+class LocalBatch:
+    """A batch on the thread that asks."""
+
+    def __init__(self, batch: RunningBatch) -> None:
+        self._batch = batch
+        self.admit, self.cancel = batch.admit, batch.cancel
+
+    @property
+    def rows(self) -> int:
+        """See `Batch`."""
+        return self._batch.rows
+
+    def step(self) -> Progress:
+        """One step, where there are rows."""
+        rows = self._batch.rows
+        return Progress(self._batch.step(), int(rows > 0), rows)
+
+
 class LocalCore:
     """A stepper of this process. It is the core's now."""
 
@@ -65,9 +94,10 @@ class LocalCore:
         self.facts = Facts(stepper.vocab_size, max_target_tokens, stepper.footprint)
         self._stepper, self._continuing = stepper, continuing
 
-    def begin(self) -> RunningBatch:
+    def begin(self) -> LocalBatch:
         """A batch on this core's stepper."""
-        return RunningBatch(self._stepper, self.facts.max_target_tokens, self._continuing)
+        longest = self.facts.max_target_tokens
+        return LocalBatch(RunningBatch(self._stepper, longest, self._continuing))
 
     def close(self) -> None:
         """The garbage collector frees all that there is."""

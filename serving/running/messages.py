@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mt.beam_search import Finished, Job
+from mt.beam_search import Job
 from mt.errors import MTError
 from mt.phrases import Mask
-from serving.running.cores import Facts
+from serving.running.cores import NOTHING, Facts, Progress
 from serving.settings import EngineSettings
 
 
@@ -21,14 +21,6 @@ class Open:
     bundle: Path
     settings: EngineSettings
     continuing: Mask | None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Its answer: ready, or why not."""
-
-    facts: Facts | None = None
-    problem: MTError | None = None
 
 
 @dataclass(frozen=True)
@@ -53,18 +45,26 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step more; each is answered by a report."""
+class Steps:
+    """So many steps more; reports tell how many of them are answered."""
+
+    number: int
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a step of a batch came to: who is finished, how many rows live on, or why it failed."""
+    """What steps of a batch came to, how many rows live on, or why they failed.
+
+    answered: of the steps that were asked for; where nobody runs, all of them, and none is made.
+    """
 
     batch: int
-    finished: Sequence[Finished] = ()
+    answered: int = 0
+    progress: Progress = NOTHING
     rows: int = 0
     problem: MTError | None = None
 
 
-Message = Open | Begin | Admit | Cancel | Step
+Message = Open | Begin | Admit | Cancel | Steps
+Opened = Facts | MTError
+"""The answer to `Open`: ready, or why not."""

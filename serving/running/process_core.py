@@ -14,16 +14,17 @@ import sys
 from collections.abc import Hashable, Iterable, Sequence
 from multiprocessing.connection import Connection
 
-from mt.beam_search import Finished, Job
+from mt.beam_search import Job
 from mt.bundle import Bundle
+from mt.errors import MTError
 from mt.phrases import Mask
-from serving.running.cores import Facts
+from serving.running.cores import Facts, Progress
 from serving.running.failures import CoreDiedError
-from serving.running.messages import Admit, Begin, Cancel, Message, Open, Opened, Report, Step
+from serving.running.messages import Admit, Begin, Cancel, Message, Open, Opened, Report, Steps
 from serving.settings import EngineSettings
 
 MODULE = "serving.running.core_process"
-AHEAD = 1  # steps asked for beyond the one whose report is awaited, so that the core never waits
+AHEAD = 8  # steps asked for beyond those that are told of, so that a core never waits to be asked
 PATIENCE_S = 5.0  # for a process to end by itself
 
 
@@ -136,10 +137,9 @@ class ProcessCore:
             opened: Opened = self._mail.recv()
         except (OSError, EOFError):
             raise self._death() from None
-        if opened.problem is not None:
-            raise opened.problem
-        assert opened.facts is not None
-        return opened.facts
+        if isinstance(opened, MTError):
+            raise opened
+        return opened
 
     def _death(self) -> CoreDiedError:
         self.close()
@@ -149,7 +149,7 @@ class ProcessCore:
 
 
 class RemoteBatch:
-    """A batch in a core's process. It steps on while its reports are read, one step ahead."""
+    """A batch in a core's process. It steps on while its reports are read, some steps ahead."""
 
     def __init__(self, core: ProcessCore) -> None:
         """Begin it."""
@@ -180,24 +180,24 @@ class RemoteBatch:
             self._running -= keys
             self._core.send(Cancel(list(keys)))
 
-    def step(self) -> list[Finished]:
-        """As `RunningBatch.step`.
+    def step(self) -> Progress:
+        """As `RunningBatch.step`, of as many steps as the next report tells of.
 
         Raises:
             MTError: what failed there, its place as a note.
         """
-        while self._asked <= AHEAD:
-            self._core.send(Step())
-            self._asked += 1
+        if self._asked <= AHEAD // 2:
+            self._core.send(Steps(AHEAD - self._asked))
+            self._asked = AHEAD
         report = self._core.receive()
         while report.batch != self._number:  # of a batch that failed
             report = self._core.receive()
-        self._asked -= 1
+        self._asked -= report.answered
         self._rows = report.rows
         if report.problem is not None:
             raise report.problem
-        self._running.difference_update(one.key for one in report.finished)
-        return list(report.finished)
+        self._running.difference_update(one.key for one in report.progress.finished)
+        return report.progress
 
 
 def process_cores(

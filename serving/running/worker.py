@@ -9,8 +9,7 @@ from collections.abc import Hashable, Iterable
 from functools import reduce
 
 from mt import log
-from mt.beam_search import Finished
-from serving.running.cores import Batch, Core
+from serving.running.cores import Batch, Core, Progress
 from serving.running.failures import CoreDiedError, as_ours, describe
 from serving.running.floor import Floor
 from serving.running.waiting_line import Load, Outcome, Room, Sentence, WaitingLine, expired
@@ -147,11 +146,11 @@ class Worker:
         try:
             self._dismiss_left()
             self._admit()
-            rows, finished = self._batch.rows, self._batch.step()
+            progress = self._batch.step()
         except Exception as error:
             self._recover(error)
         else:
-            self._deliver(finished, rows)
+            self._deliver(progress)
 
     def _dismiss_left(self) -> None:
         """Cancelled and late sentences go, wherever they are; nobody looks while there are none."""
@@ -183,14 +182,14 @@ class Worker:
         if newcomers:
             self._batch.admit([sentence.job for sentence in newcomers])
 
-    def _deliver(self, finished: Iterable[Finished], rows: int) -> None:
+    def _deliver(self, progress: Progress) -> None:
         outcomes: list[tuple[Sentence, Outcome]] = []
         with self._floor.changed:
-            for item in finished:
+            for item in progress.finished:
                 if (sentence := self.running.pop(item.key, None)) is not None:
                     outcomes.append((sentence, list(item.hypotheses)))
-            self._floor.counters.steps += 1 if rows else 0
-            self._floor.counters.rows_stepped += rows
+            self._floor.counters.steps += progress.steps
+            self._floor.counters.rows_stepped += progress.rows
             if outcomes:
                 self._failures_in_a_row = 0
         self._floor.settle(outcomes)

@@ -49,7 +49,7 @@ def test_the_runtime_gets_what_the_settings_say(
         asked.append(wanted)
         return open_stepper(bundle)
 
-    monkeypatch.setattr("serving.engine.runtime", lambda name: opening)
+    monkeypatch.setattr("serving.running.cores.runtime", lambda name: opening)
     write_echo_bundle(tmp_path / "echo")
     settings = EngineSettings(precision="fp32", threads=2, device="cuda", shortlist=True)
     with Translator.open(tmp_path / "echo", settings):
