@@ -187,6 +187,10 @@ def _start(settings: ServeSettings, folder: str) -> None:
         os.environ.setdefault(name, seconds)
     for name in ("ray", "ray.serve"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    insist(lambda: _start_serve(settings, folder), RAY_STARTS, _not_started)
+
+
+def _start_serve(settings: ServeSettings, folder: str) -> None:
     _start_ray(settings, folder)
     _on_signals(_interrupt)  # again: Ray has set its own
     serve.start(
@@ -197,22 +201,25 @@ def _start(settings: ServeSettings, folder: str) -> None:
     serve.run(application(settings), name=APP)
 
 
+def _not_started(error: Exception) -> None:
+    """On a busy machine parts of Ray (ray#65983: 15 seconds) or of Serve come too late."""
+    log.event("ray_start_failed", error=type(error).__name__)
+    if ray.is_initialized():
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
+
+
 def _start_ray(settings: ServeSettings, folder: str) -> None:
-    """Ray gives its agents 15 seconds (ray#65983), too little on a busy machine: try again then."""
-
-    def start() -> None:
-        ray.init(
-            address="local",
-            num_cpus=settings.replicas * _cpus(settings),
-            num_gpus=settings.replicas * _gpus(settings),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            namespace=APP,
-            logging_level=logging.ERROR,
-            _temp_dir=folder,
-        )
-
-    insist(start, RAY_STARTS, lambda _: log.event("ray_start_failed"))
+    ray.init(
+        address="local",
+        num_cpus=settings.replicas * _cpus(settings),
+        num_gpus=settings.replicas * _gpus(settings),
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        namespace=APP,
+        logging_level=logging.ERROR,
+        _temp_dir=folder,
+    )
 
 
 def _stop(settings: ServeSettings) -> None:

@@ -48,8 +48,11 @@ class Server:
         self.first_line = self.process.stdout.readline().decode()
         if self.first_line.startswith("Serving "):
             return self
-        log = self.log()
-        self.__exit__(None, None, None)
+        try:
+            self.process.wait(PATIENCE_S)  # it says last what it died of
+        finally:
+            log = self.log()
+            self.__exit__(None, None, None)
         raise AssertionError(f"it never served: {self.first_line}{log}")
 
     def __exit__(

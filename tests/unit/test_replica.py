@@ -124,6 +124,30 @@ def test_a_ray_that_does_not_start_is_one_line(
     assert "timed out" not in capsys.readouterr().out
 
 
+def test_a_serve_that_does_not_start_is_tried_again_on_another_ray(
+    replica: ModuleType, settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    failing = iter([RuntimeError("too late"), None])
+
+    def run(application: object, name: str) -> None:
+        done.append("run")
+        if error := next(failing):
+            raise error
+
+    monkeypatch.setattr(replica.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(replica.ray, "init", lambda **_: done.append("init"))
+    monkeypatch.setattr(replica.ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(replica.ray, "shutdown", lambda: done.append("shutdown"))
+    monkeypatch.setattr(replica.serve, "start", lambda **_: None)
+    monkeypatch.setattr(replica.serve, "shutdown", lambda: None)
+    monkeypatch.setattr(replica.serve, "run", run)
+    for name in ("RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", *replica.PROXY_HEALTH):
+        monkeypatch.setenv(name, "")  # so that what it sets is taken back
+    replica._start(settings, "anywhere")
+    assert done == ["init", "run", "shutdown", "init", "run"]
+
+
 class Redirected:
     """What Serve puts into the place of sys.stderr."""
 
