@@ -32,7 +32,7 @@ class ProcessCore:
     """A core's process as its worker sees it."""
 
     def __init__(self, order: Open) -> None:
-        """Start it; `opened` waits until it is ready."""
+        """Start it; `facts` waits until it is ready."""
         self._order = order
         self._begun = 0
         self._facts: Facts | None = None
@@ -124,7 +124,7 @@ class ProcessCore:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(one or "." for one in sys.path)},
             )
         self._mail = Connection(os.dup(self._socket.fileno()))
-        self._mail.send(self._order)
+        self.send(self._order)
 
     def _opened(self) -> Facts:
         """Wait until the model is open.
