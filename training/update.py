@@ -15,6 +15,7 @@ from training.durable_files import write_file
 from training.optimizer import set_learning_rate
 from training.precision import autocast
 from training.session import Session
+from training.wide_products import wide_products
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def gradients(s: Session, batches: list[Batch], tokens: int) -> Tensor:
 def _gradients(s: Session, batches: list[Batch], tokens: int) -> Tensor:
     total = torch.zeros((), device=s.device)
     for batch in batches:
-        with autocast(s.recipe.training.precision, s.device):
-            loss = s.objective(s.model, batch.to(s.device)) / tokens
-        loss.backward()  # type: ignore[no-untyped-call]
+        with wide_products(s.device):
+            with autocast(s.recipe.training.precision, s.device):
+                loss = s.objective(s.model, batch.to(s.device)) / tokens
+            loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     return total
 

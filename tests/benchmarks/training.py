@@ -22,7 +22,12 @@ import torch
 from mt.errors import MTError
 from tests.benchmarks import report
 from tests.benchmarks.training_data import multi30k, prepare_data
-from tests.benchmarks.training_ours import GRU_TRICKS, READY_MADE, TRICKS
+from tests.benchmarks.training_ours import (
+    GRU_TRICKS,
+    READY_MADE,
+    TRANSFORMER_TRICKS,
+    TRICKS,
+)
 from tests.benchmarks.training_peers.environments import PEERS, interpreter
 from tests.benchmarks.training_peers.job import SIZES, GRUSize, Job
 from tests.benchmarks.training_process import Contestant, ContestantError
@@ -114,7 +119,7 @@ def contestants(
             name = f"{OURS} {precision} {kind}"
             yield _contestant(name, _ours(kind), ours, READY_MADE)
         for trick in without:
-            if trick in GRU_TRICKS and not is_gru:
+            if trick in (TRANSFORMER_TRICKS if is_gru else GRU_TRICKS):
                 continue
             name = f"{OURS} {precision} steady, without {trick}"
             yield _contestant(name, _ours("steady"), replace(ours, without=trick), READY_MADE)

@@ -56,10 +56,13 @@ TRICKS: dict[str, tuple[str, str, Any]] = {
     "length buckets": ("training.batching", "plan_epoch", plan_at_random),
     "kept memory": ("training.cpu_memory", "keep_freed_memory", lambda: False),
     "chunked loss": ("training.loss", "chunks_pay", lambda hidden, vocab_size: False),
+    "attention by products": ("training.models.attention", "products_pay", lambda query: False),
+    "wide products": ("training.wide_products", "wide_products_pay", lambda: False),
     "own dropout": ("training.models.dropout", "scales", scales_by_torch),
     "recurrences by hand": ("training.models.recurrence", "pays", lambda x: False),
 }
 GRU_TRICKS = frozenset({"recurrences by hand"})
+TRANSFORMER_TRICKS = frozenset({"attention by products"})
 
 
 def main() -> None:

@@ -4,11 +4,19 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import nn
 
 from tests.tiny_models import tiny_transformer
-from training.models.attention import attend, attention_weights, merge_heads, split_heads
+from training.models import attention
+from training.models.attention import (
+    attend,
+    attend_by_products,
+    attention_weights,
+    merge_heads,
+    split_heads,
+)
 from training.models.positions import positional_encoding
 from training.models.seq2seq import count_parameters
 from training.models.transformer import Transformer
@@ -96,6 +104,44 @@ def test_without_a_mask_no_query_sees_a_later_key() -> None:
         attend(query, keys, values, None, dropout=0.0),
         attend(query, keys, values, earlier, dropout=0.0),
     )
+
+
+@pytest.mark.parametrize("is_masked", [True, False])
+def test_two_products_are_the_fused_kernel(is_masked: bool) -> None:
+    torch.manual_seed(2)
+    q, k, v = parts = tuple(
+        torch.randn(3, 2, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)
+    )
+    mask = torch.rand(3, 1, 1, 5) < 0.7 if is_masked else None
+    fused = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+    plain = attend_by_products(q, k, v, mask, dropout=0.0)
+    torch.testing.assert_close(plain, fused, rtol=1e-12, atol=1e-12)
+    slope = torch.randn_like(plain)
+    found = torch.autograd.grad(plain, parts, slope)
+    for mine, theirs in zip(found, torch.autograd.grad(fused, parts, slope), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-11)
+
+
+def test_two_products_drop_weights_as_the_fused_kernel_does() -> None:
+    torch.manual_seed(2)
+    one = torch.ones(64, 4, 8, 8)
+    context = attend_by_products(one, one, one, None, dropout=0.25)
+    assert context.mean().item() == pytest.approx(1, abs=0.05)  # what is left is scaled up
+    assert context.std() > 0.1
+
+
+def test_bfloat16_on_a_cpu_attends_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(1, 2, 5, 4)
+    monkeypatch.setattr(attention, "wide_products_are_on", lambda: False)
+    assert attention.products_pay(x.bfloat16())
+    assert not attention.products_pay(x)
+    assert not attention.products_pay(x.to("meta", torch.bfloat16))
+    monkeypatch.setattr(attention, "wide_products_are_on", lambda: True)
+    assert attention.products_pay(x)
+    exact = F.scaled_dot_product_attention(x, x, x, is_causal=True)
+    low = attend(x.bfloat16(), x.bfloat16(), x.bfloat16(), None, dropout=0.0)
+    assert low.dtype == torch.bfloat16
+    torch.testing.assert_close(low.float(), exact, rtol=0.02, atol=0.02)
 
 
 def test_heads_are_split_in_order_and_merged_back() -> None:
