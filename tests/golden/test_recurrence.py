@@ -77,20 +77,37 @@ def test_attention_without_a_tanh_may_saturate(
 
 
 def test_the_hand_written_way_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In training on a CPU, and neither without gradients nor under autocast."""
+    """In training on a CPU, in either precision, and not without gradients."""
     x = torch.zeros(1)
     assert recurrence.pays(x)
     with torch.no_grad():
-        assert not recurrence.pays(x)
-    with torch.autocast("cpu", torch.bfloat16):
         assert not recurrence.pays(x)
     assert not recurrence.pays(x.to("meta"))
     monkeypatch.setattr(GRU, "loop", None)
     monkeypatch.setattr(Encoder, "loop", None)
     loss_and_gradients(gru())  # calls neither
+    with torch.autocast("cpu", torch.bfloat16):
+        loss_and_gradients(gru())
 
 
-def test_autocast_trains_through_the_plain_loops() -> None:
+@pytest.mark.parametrize("variant", ["plain", "state-dropout", "no-attention"])
+def test_in_bfloat16_gradients_are_as_precise_as_autograds(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = gru(**VARIANTS[variant])
+    _, exact = loss_and_gradients(model)
+
+    def error() -> float:
+        with torch.autocast("cpu", torch.bfloat16):
+            _, found = loss_and_gradients(model)
+        return float(torch.stack([(found[name] - exact[name]).norm() for name in exact]).norm())
+
+    by_hand = error()
+    monkeypatch.setattr(recurrence, "pays", lambda x: False)
+    assert 0 < by_hand < 1.2 * error()
+
+
+def test_autocast_trains_through_the_plain_loops_where_there_are_layer_norms() -> None:
     model = gru(layer_norm=True, dropout_state=0.4)
     with torch.autocast("cpu", torch.bfloat16):
         _, gradients = loss_and_gradients(model)

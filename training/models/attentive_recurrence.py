@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from training.models.recurrence import Tape, scaled
+from training.models.recurrence import Tape, by_hand, scaled
 
 Group = TypeVar("Group", bound=NamedTuple)
 
@@ -69,9 +69,7 @@ def conditional_states(
     words (steps, batch, 3 * size), projected for the word cell; first (batch, size), the state
     before the first word.
     """
-    states, contexts = _ConditionalStates.apply(  # type: ignore[no-untyped-call]
-        words, first, *memory, *kept, *weights
-    )
+    states, contexts = by_hand(_ConditionalStates, words, first, *memory, *kept, *weights)
     return states, contexts
 
 

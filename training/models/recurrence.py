@@ -16,10 +16,18 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 
 def pays(x: Tensor) -> bool:
-    """Whether to come here: in training on a CPU, where no autocast mixes number types."""
-    return (
-        x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-    )
+    """Whether to come here: in training on a CPU."""
+    return x.device.type == "cpu" and torch.is_grad_enabled()
+
+
+def by_hand(loop: type[torch.autograd.Function], *given: Tensor | None) -> tuple[Tensor, ...]:
+    """What a loop makes of its tensors; under autocast all of it is in that one type."""
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+        given = tuple(x.to(dtype) if x is not None and x.is_floating_point() else x for x in given)
+    with torch.autocast("cpu", enabled=False):
+        made: tuple[Tensor, ...] = loop.apply(*given)  # type: ignore[no-untyped-call]
+    return made
 
 
 def scaled(hidden: Tensor, kept: Tensor | None) -> Tensor:
@@ -94,7 +102,7 @@ def gru_states(inputs: Tensor, weights: Tensor, biases: Tensor, kept: Tensor | N
     inputs (steps, directions, batch, 3 * size), projected; weights (directions, size, 3 * size)
     and biases (directions, 1, 3 * size) of U h; kept (directions, batch, size), see `scaled`.
     """
-    states: Tensor = _GRUStates.apply(inputs, weights, biases, kept)  # type: ignore[no-untyped-call]
+    (states,) = by_hand(_GRUStates, inputs, weights, biases, kept)
     return states
 
 
@@ -102,7 +110,7 @@ class _GRUStates(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: FunctionCtx, inputs: Tensor, weights: Tensor, biases: Tensor, kept: Tensor | None
-    ) -> Tensor:
+    ) -> tuple[Tensor]:
         steps, *rows, size = *inputs.shape[:-1], weights.shape[1]
         hidden = inputs.new_empty(steps + 1, *rows, size)
         hidden[0] = 0
@@ -111,7 +119,7 @@ class _GRUStates(torch.autograd.Function):
             recurrent = torch.baddbmm(biases, scaled(hidden[t], kept), weights)
             tape.step(t, inputs[t], recurrent, hidden[t], out=hidden[t + 1])
         ctx.save_for_backward(weights, kept, hidden, *tape)  # type: ignore[arg-type]
-        return hidden[1:]
+        return (hidden[1:],)
 
     @staticmethod
     @once_differentiable
