@@ -243,6 +243,7 @@ def ablate(plan: Path, out: Path, split: str | None, threads: int) -> None:
 @click.option("--length-penalty", type=float, help="Alpha [1.0].")
 @click.option("--tune-length-penalty", is_flag=True, help="Choose alpha on validation first.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--add", is_flag=True, help="Keep the seeds that the folder has.")
 def publish(
     runs: tuple[Path, ...],
     out: Path,
@@ -251,12 +252,13 @@ def publish(
     length_penalty: float | None,
     tune_length_penalty: bool,
     threads: int,
+    add: bool,
 ) -> None:
     """Write the evidence of finished RUNS, seeds of one recipe: scores, curves, translations."""
     from training.publish import publish as publish_runs
 
     options = _search(beam_size, length_penalty, tune_length_penalty)
-    results = publish_runs(runs, out, split, options, tune_length_penalty, threads)
+    results = publish_runs(runs, out, split, options, tune_length_penalty, threads, add)
     for metric, figures in results["mean"].items():
         deviation = "" if figures["sd"] is None else f" +- {figures['sd']:.2f}"
         click.echo(f"{metric}: {figures['mean']:.2f}{deviation} ({figures['seeds']} seeds)")

@@ -30,6 +30,7 @@ from training.system import open_system
 from training.trained import load_trained, read_final
 
 Json = dict[str, Any]
+RESULTS = "results.json"
 
 
 def publish(
@@ -39,14 +40,17 @@ def publish(
     options: SearchOptions | None = None,
     tune_length_penalty: bool = False,
     threads: int = 2,
+    add: bool = False,
 ) -> Json:
     """Score finished runs, one for each seed of a recipe, and write their evidence; return it.
 
-    tune_length_penalty: choose it for each seed on the validation split first.
+    tune_length_penalty: choose it for each seed on the validation split first. add: keep the seeds
+    that the folder has, which may have been trained on other days and machines.
 
     Raises:
         CheckpointError: one of them is not finished, or damaged.
-        ConfigError: they are not seeds of one recipe, or the folder cannot be written.
+        ConfigError: they, or those that are there, are not seeds of one recipe and test set, or the
+            folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,8 +58,8 @@ def publish(
         raise ConfigError(f"{folder} cannot be written ({error.strerror})") from None
     finals = [find_checkpoint(run) for run in runs]
     _check_one_recipe(runs, finals)
-    options = options or SearchOptions()
-    seeds: list[Json] = []
+    options, seeds = options or SearchOptions(), []
+    there = _already_there(folder / RESULTS, finals) if add else {}
     for run, final in zip(runs, finals, strict=True):
         system = open_system(run, threads=threads)
         scored = score_system(
@@ -65,16 +69,36 @@ def publish(
             lowercase=True,
             tune_length_penalty=tune_length_penalty,
         )
+        if scored.split != there.get("split", scored.split):
+            raise ConfigError(f"{folder} has scores of {there['split']}, not of {scored.split}")
         seeds.append(_seed_facts(run, final, scored, threads))
         name = f"seed{seeds[-1]['seed']}.{scored.split}.txt"
         text = "".join(f"{line}\n" for line in scored.evaluated.hypotheses)
         write_file(folder / name, text.encode())
         for line in scored.lines():
             say(line)
+    seeds = sorted(there.get("seeds", []) + seeds, key=lambda facts: int(facts["seed"]))
     results = {**_run_facts(runs, finals[0], scored), "mean": _means(seeds), "seeds": seeds}
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    write_file(folder / "results.json", text.encode())
+    write_file(folder / RESULTS, text.encode())
     return results
+
+
+def _already_there(path: Path, finals: Sequence[Checkpoint]) -> Json:
+    """What an earlier call wrote of other seeds; empty where it wrote nothing."""
+    if not path.is_file():
+        return {}
+    try:
+        results: Json = json.loads(path.read_text(encoding="utf-8"))
+        settings, seeds = results["settings"], {facts["seed"] for facts in results["seeds"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path} is not what `publish` writes; name another folder") from None
+    if differing := _differences(settings, finals[0].origin.recipe):
+        raise ConfigError(f"{path} and the runs differ in {', '.join(differing)}")
+    if again := seeds & {final.origin.recipe["seed"] for final in finals}:
+        raise ConfigError(f"{path} has seed {', '.join(map(str, sorted(again)))} already")
+    where = {name: results.get(name) for name in ("revision", "machine")}
+    return {**results, "seeds": [where | facts for facts in results["seeds"]]}
 
 
 def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> None:
@@ -87,12 +111,20 @@ def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> Non
         raise ConfigError(f"two runs have the same seed: {', '.join(map(str, seeds))}")
     first = finals[0].origin
     for run, other in zip(runs[1:], (final.origin for final in finals[1:]), strict=True):
-        mine, its = with_defaults(first.recipe), with_defaults(other.recipe)
-        differing = differing_keys(mine, its, same_pieces=True)
+        differing = _differences(first.recipe, other.recipe, same_pieces=True)
         if first.tokenizer_sha256 != other.tokenizer_sha256:
             differing.append("subwords")
-        if set(differing) - {"seed"}:
+        if differing:
             raise ConfigError(f"{runs[0]} and {run} differ in {', '.join(differing)}")
+
+
+def _differences(mine: Json, its: Json, same_pieces: bool = False) -> list[str]:
+    """Dotted keys, seeds aside, in which two recipes' values differ that share one mean."""
+    mine, its = with_defaults(mine), with_defaults(its)
+    differing = differing_keys(mine, its, same_pieces)
+    if mine["training"]["precision"] != its["training"]["precision"]:
+        differing.append("training.precision")
+    return [key for key in differing if key != "seed"]
 
 
 def _score(path: Path, split: str, options: SearchOptions, threads: int) -> Scored:
@@ -110,11 +142,17 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
             f"seq2serve train {recipe.name} --set seed=N{_settings(recipe)} --out RUN",
             f"seq2serve publish RUN... --split {scored.split}{_penalty(scored)} --out FOLDER",
         ],
-        "revision": source_revision(),
-        "machine": describe_machine(choose_device(recipe.training.device)),
+        **_where(recipe),
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "settings": {key: value for key, value in values.items() if key not in ("seed", "tune")},
         "split": scored.split,
+    }
+
+
+def _where(recipe: Recipe) -> Json:
+    return {
+        "revision": source_revision(),
+        "machine": describe_machine(choose_device(recipe.training.device)),
     }
 
 
@@ -137,6 +175,7 @@ def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> J
     greedy = _score(run, scored.split, SearchOptions(beam_size=1), threads)
     return {
         "seed": final.origin.recipe["seed"],
+        **_where(Recipe.model_validate(final.origin.recipe)),
         "weights_sha256": final.sha256,
         "updates": state.update,
         "target_tokens": state.target_tokens,
