@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 Contestants = Mapping[str, Callable[[], int]]
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_int8")  # speeds hang on them
 
 
 def interleave(contestants: Contestants, rounds: int, threads: int = 1) -> dict[str, float]:
@@ -41,6 +42,7 @@ def machine(packages: Iterable[str]) -> dict[str, object]:
     """What a reader needs to judge the figures: processor, cores, Python and library versions."""
     return {
         "processor": _processor(),
+        "instructions": [name for name in INSTRUCTIONS if name in _cpu_fact("flags").split()],
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -86,9 +88,11 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> str:
+    return _cpu_fact("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_fact(name: str) -> str:
+    """What Linux says of the first core under this name; empty where it says nothing."""
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
