@@ -46,10 +46,15 @@ def validate(values: Mapping[str, Any], model: type[Settings], where: str) -> Se
 def describe(error: ValidationError) -> str:
     """All problems of a validation error on one line, each with its dotted key, no input echoed."""
     return "; ".join(
-        ".".join(map(str, item["loc"] or ["the whole"]))
+        ".".join(map(_key, item["loc"] or ["the whole"]))
         + f": {item['msg'].removeprefix('Value error, ')}"
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     )
+
+
+def _key(part: int | str) -> str:
+    """A part of a dotted key as it is written, quoted where that is no one line of text."""
+    return str(part) if str(part).isprintable() else repr(part)
 
 
 class _Loader(yaml.SafeLoader):

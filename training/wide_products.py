@@ -19,9 +19,15 @@ _ON = "bf16"
 _ERROR = 1e-3  # of products of 256 pairs of numbers around 1: float32 1e-4, bfloat16 0.2
 
 
+class _State:
+    """Beside the switch: torch.compile may not read that one."""
+
+    is_on = False
+
+
 def wide_products_are_on() -> bool:
     """Whether products of float32 matrices go to oneDNN at this moment."""
-    return getattr(_switch, "fp32_precision", None) == _ON
+    return _State.is_on
 
 
 @contextmanager
@@ -52,10 +58,11 @@ def are_precise() -> bool:
 @contextmanager
 def _switched_on() -> Iterator[None]:
     before, _switch.fp32_precision = _switch.fp32_precision, _ON
+    _State.is_on = True
     try:
         yield
     finally:
-        _switch.fp32_precision = before
+        _switch.fp32_precision, _State.is_on = before, False
 
 
 def _is_amd() -> bool:

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from mt.config import Strict, load_yaml, validate
+from mt.config import Strict, describe, load_yaml, validate
 from mt.errors import ConfigError
 
 
@@ -58,6 +58,12 @@ def test_all_problems_stand_in_one_line_without_the_input(tmp_path: Path) -> Non
     assert "colour: Extra inputs" in message
     assert "blue" not in message
     assert "-7" not in message
+
+
+def test_a_key_of_several_lines_leaves_the_error_on_one() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(dict[str, str]).validate_python({"\n": None})
+    assert describe(caught.value) == "'\\n': Input should be a valid string"
 
 
 def test_a_rule_across_fields_is_named_by_its_section(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import numpy as np
 
 from mt.graph_signature import SRC_MASK
 from serving.steps.encoder_memory import EncoderMemory
+from serving.steps.padding import VECTOR
 
 AXES = {"memory.keys": 2, SRC_MASK: 1}
 
@@ -25,12 +26,12 @@ def row(memory: EncoderMemory, place: int) -> list[float]:
 def test_sentences_are_padded_to_whole_vectors() -> None:
     memory = EncoderMemory(AXES)
     admit(memory, [0], 2)
-    assert row(memory, 0) == [1, 1] + 6 * [0]
-    admit(memory, [1, 2], 9, 1, fill=2.0)
-    assert memory.tensors["memory.keys"].shape == (3, 2, 16, 3)
-    assert row(memory, 0) == [1, 1] + 14 * [0]
-    assert memory.tensors[SRC_MASK].sum(1).tolist() == [2, 9, 1]
-    assert memory.longest == 9
+    assert row(memory, 0) == [1, 1] + (VECTOR - 2) * [0]
+    admit(memory, [1, 2], VECTOR + 1, 1, fill=2.0)
+    assert memory.tensors["memory.keys"].shape == (3, 2, 2 * VECTOR, 3)
+    assert row(memory, 0) == [1, 1] + (2 * VECTOR - 2) * [0]
+    assert memory.tensors[SRC_MASK].sum(1).tolist() == [2, VECTOR + 1, 1]
+    assert memory.longest == VECTOR + 1
 
 
 def test_nothing_of_the_last_sentence_stays_in_a_place() -> None:
@@ -38,8 +39,8 @@ def test_nothing_of_the_last_sentence_stays_in_a_place() -> None:
     admit(memory, [0, 1], 7, 6)
     memory.retire(np.array([0]))
     admit(memory, [0], 3, fill=5.0)
-    assert row(memory, 0) == [5, 5, 5] + 5 * [0]
-    assert memory.tensors[SRC_MASK][0].tolist() == 3 * [True] + 5 * [False]
+    assert row(memory, 0) == [5, 5, 5] + (VECTOR - 3) * [0]
+    assert memory.tensors[SRC_MASK][0].tolist() == 3 * [True] + (VECTOR - 3) * [False]
     assert row(memory, 1)[:6] == 6 * [1]
 
 
@@ -49,7 +50,7 @@ def test_padding_leaves_after_the_sentence_that_needed_it() -> None:
     memory.retire(np.array([0]))
     assert memory.longest == 2
     admit(memory, [0], 5)
-    assert memory.tensors["memory.keys"].shape == (2, 2, 8, 3)
+    assert memory.tensors["memory.keys"].shape == (2, 2, VECTOR, 3)
 
 
 def test_those_who_stay_move_together() -> None:
