@@ -90,10 +90,11 @@ def _already_there(path: Path, finals: Sequence[Checkpoint]) -> Json:
         return {}
     try:
         results: Json = json.loads(path.read_text(encoding="utf-8"))
-        settings, seeds = results["settings"], {facts["seed"] for facts in results["seeds"]}
+        seeds = {facts["seed"] for facts in results["seeds"]}
+        differing = _differences(results["settings"], finals[0].origin.recipe)
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(f"{path} is not what `publish` writes; name another folder") from None
-    if differing := _differences(settings, finals[0].origin.recipe):
+    if differing:
         raise ConfigError(f"{path} and the runs differ in {', '.join(differing)}")
     if again := seeds & {final.origin.recipe["seed"] for final in finals}:
         raise ConfigError(f"{path} has seed {', '.join(map(str, sorted(again)))} already")
@@ -150,6 +151,7 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
 
 
 def _where(recipe: Recipe) -> Json:
+    """By which program and on what."""
     return {
         "revision": source_revision(),
         "machine": describe_machine(choose_device(recipe.training.device)),

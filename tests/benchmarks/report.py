@@ -40,9 +40,10 @@ def ratios(speeds: Mapping[str, float], peer: str) -> dict[str, float]:
 
 def machine(packages: Iterable[str]) -> dict[str, object]:
     """What a reader needs to judge the figures: processor, cores, Python and library versions."""
+    flags = _cpu_fact("flags").split()
     return {
         "processor": _processor(),
-        "instructions": [name for name in INSTRUCTIONS if name in _cpu_fact("flags").split()],
+        "instructions": [name for name in INSTRUCTIONS if name in flags],
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),

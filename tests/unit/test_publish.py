@@ -104,9 +104,10 @@ def test_seeds_that_do_not_fit_those_that_are_there_are_refused(
     with pytest.raises(ConfigError, match=r"has scores of validation, not of train"):
         publish(runs[1:], folder, "train", threads=1, add=True)
     assert (folder / "results.json").read_bytes() == before
-    (folder / "results.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(ConfigError, match="not what `publish` writes"):
-        publish(runs[1:], folder, "validation", threads=1, add=True)
+    for damaged in ("[]", "{", '{"seeds": [], "settings": {}}'):
+        (folder / "results.json").write_text(damaged, encoding="utf-8")
+        with pytest.raises(ConfigError, match="not what `publish` writes"):
+            publish(runs[1:], folder, "validation", threads=1, add=True)
 
 
 def test_the_same_pieces_may_be_of_another_run(

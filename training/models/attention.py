@@ -52,7 +52,7 @@ def products_pay(query: Tensor) -> bool:
 def attend_by_products(
     query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, dropout: float
 ) -> Tensor:
-    """The plain twin of the fused kernels; products and weights stay in the type of the query."""
+    """The plain twin of the fused kernels, shapes as in `attend`; all is of the query's type."""
     with torch.autocast(query.device.type, enabled=False):
         scores = (query / math.sqrt(query.shape[-1])) @ keys.transpose(-1, -2)
         weights = softmax_of_seen(scores, seen_by_default(scores) if mask is None else mask)
