@@ -4,10 +4,14 @@ At each step, of all continuations of a sentence's live rows, the `beam_size` mo
 Those that are eos leave as finished hypotheses, the others live on; so a beam of one is greedy
 search. Hypotheses compete by `log_prob / norm(length) + coverage` (Wu et al. 2016, eq. 14), and a
 row dies as soon as it can no longer win: log-probabilities never rise, the norm never falls and
-coverage is never above 0, so nothing that grows from a row beats log_prob / norm(longest length).
-What takes its place in the beam is less probable and dies by the same bound, so the answer is that
-of a search that drops nothing. No bound that knows only the past drops more, coverage aside: a
-model that is certain of all that follows brings the row to the longest length with that score.
+coverage is never above 0, so nothing of some length that grows from a row beats log_prob /
+norm(that length). For the longest length that is certain: with `early_stopping` None the answer is
+that of a search that drops nothing, for what takes a row's place in the beam is less probable and
+dies by the same bound. But only a model that is sure of every word to the longest length brings a
+row there, so rows are given up that need more than some such words beyond the source's length. Six
+changed none of 3,000 answers (Multi30k's test2016 and sentences it has nothing to do with, two
+penalties, beam 5; four changed 7), and save 12 to 23 % of the rows and 14 to 21 % of the steps of a
+sentence alone.
 
 Samples (Fan et al. 2018, Holtzman et al. 2020) run in the same batch: each of their rows keeps one
 continuation, which is drawn, and no row competes with another. So do sentences with terms (Post and
@@ -253,9 +257,9 @@ class RunningBatch:
             log_prob=chosen.totals,
         )
         if self._roster.has_ended:
-            records = self._roster.records
-            best_score = chosen.totals / records["longest_norm"][chosen.sentence]
-            ended = ended | (best_score <= records["to_beat"][chosen.sentence])
+            norms = self._roster.norms_ahead(len(self._history))[chosen.sentence]
+            to_beat = self._roster.records["to_beat"][chosen.sentence]
+            ended = ended | (chosen.totals / norms <= to_beat)
         self._rows = rows.only(~ended) if ended.any() else rows
 
     def _finish(self) -> list[Finished]:

@@ -48,6 +48,12 @@ class Roster:
         self.records["to_beat"][sentence] = score
         self.has_ended |= score > -np.inf
 
+    def norms_ahead(self, steps: int) -> npt.NDArray[np.float64]:
+        """`RunningSentence.norm_ahead` of each sentence's rows (sentences,) after so many steps."""
+        lengths = (steps - self.records["born"]).tolist()
+        ahead = (one.norm_ahead(n) for one, n in zip(self.running, lengths, strict=True))
+        return np.fromiter(ahead, np.float64, len(lengths))
+
 
 NOBODY = Roster([], np.empty(0, RECORD), np.zeros(0, np.bool_))
 

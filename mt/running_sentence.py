@@ -28,7 +28,6 @@ RECORD = np.dtype(
         ("no_repeat_ngram", np.int64),
         ("constrained", np.bool_),  # by any of these three
         ("needs_attention", np.bool_),
-        ("longest_norm", np.float64),
         ("to_beat", np.float64),  # score of the worst of its n best so far, -inf until there are n
     ]
 )
@@ -110,8 +109,13 @@ class RunningSentence:
             *(slot, options.rows, options.candidates, options.samples > 0),
             *(born, born + self._limit - 1),
             *(*constraints, any(constraints)),
-            *(options.needs_attention, options.norm(self._limit), -np.inf),
+            *(options.needs_attention, -np.inf),
         )
+
+    def norm_ahead(self, length: int) -> float:
+        """What divides the best that may still come of a row of `length` tokens."""
+        options = self.job.options
+        return options.norm(options.reach(length, len(self.job.src_ids), self._limit))
 
     def offer(self, ending: Ending, history: History) -> float:
         """Let a hypothesis compete; return the score to beat from now on, -inf if any will do.

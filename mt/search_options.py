@@ -38,6 +38,12 @@ class SearchOptions(Strict):
     )
     min_length: int = Field(0, ge=0, description="no eos before; the longest length wins over it")
     max_length: int | None = Field(None, ge=1, description="None: twice the source and ten more")
+    early_stopping: int | None = Field(
+        6,
+        ge=0,
+        description="give up a row that would not win if it grew at no cost to its own length or "
+        "the source's, and so many tokens more; None: only one that cannot win at all",
+    )
     prefix: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (), description="ids every hypothesis begins with; given, so not scored"
     )
@@ -150,6 +156,12 @@ class SearchOptions(Strict):
         """The most tokens a hypothesis may have for a source of src_len tokens, eos included."""
         wanted = 2 * src_len + 10 if self.max_length is None else self.max_length
         return min(wanted, max_target_tokens)
+
+    def reach(self, length: int, src_len: int, limit: int) -> int:
+        """How long a row of `length` tokens is thought to grow; the longest length is `limit`."""
+        if self.early_stopping is None:
+            return limit
+        return min(max(length, src_len) + self.early_stopping, limit)
 
     def norm(self, length: int) -> float:
         """What the log-probability of `length` tokens is divided by (Wu et al. 2016, eq. 14)."""

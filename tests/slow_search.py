@@ -94,7 +94,7 @@ def exhaustive(
 def plain_beam_search(
     model: CheckedStepper, src: Sequence[int], options: SearchOptions, max_length: int
 ) -> list[Hypothesis]:
-    """Beam search that always runs to the longest length and drops nothing early."""
+    """Beam search that drops nothing, but what `early_stopping` says is to be given up."""
     *_, (_, ended) = plain_steps(model, src, options, max_length)
     return _best(model, src, options, ended)
 
@@ -117,7 +117,27 @@ def plain_steps(
         for tokens in longer[: options.beam_size]:
             ends = tokens[-1] == EOS_ID or len(tokens) == max_length
             (ended if ends else live).append(tokens)
+        if options.early_stopping is not None:
+            least = score_to_beat(model, src, options, ended)
+            live = [one for one in live if best_ahead(model, src, options, one) > least]
     yield live, ended
+
+
+def score_to_beat(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, ended: list[Tokens]
+) -> float:
+    """The score of the worst of the n best that have ended; -inf while there are fewer."""
+    best = _best(model, src, options, ended)
+    return best[-1].score if len(best) == options.n_best else float("-inf")
+
+
+def best_ahead(
+    model: CheckedStepper, src: Sequence[int], options: SearchOptions, tokens: Tokens
+) -> float:
+    """A live row's score if the model were certain of all that it is granted."""
+    assert options.max_length
+    reach = options.reach(len(tokens), len(src), options.max_length)
+    return total(token_log_probs(model, src, options, tokens)) / options.norm(reach)
 
 
 def greedy(

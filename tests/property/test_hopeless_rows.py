@@ -1,6 +1,4 @@
-"""No row is stepped that cannot win any more, and none is dropped that can."""
-
-from collections.abc import Sequence
+"""No row is stepped that cannot win with the words it is granted, and none dropped that can."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from mt.beam_search import Job, RunningBatch, SearchOptions
 from mt.stepper import Rows, StepOutput
 from mt.tokenizer import EOS_ID
 from tests.fakes import TableStepper
-from tests.slow_search import Tokens, hypothesis, plain_steps, token_log_probs, total
+from tests.slow_search import Tokens, best_ahead, plain_steps, score_to_beat
 
 LONGEST = 7
 ROUNDING = 1e-9
@@ -53,16 +51,8 @@ def options(draw: st.DrawFn) -> SearchOptions:
         min_length=draw(st.integers(0, max_length)),
         prefix=(4,) * draw(st.integers(0, min(2, max_length))),
         no_repeat_ngram=draw(st.integers(0, 3)),
+        early_stopping=draw(st.sampled_from([None, 0, 1, 3])),
     )
-
-
-def scores_ahead(
-    model: WatchedStepper, src: Sequence[int], asked: SearchOptions, live: list[Tokens]
-) -> dict[Tokens, float]:
-    """What each live row would score if the model were certain of all that follows."""
-    assert asked.max_length
-    norm = asked.norm(asked.max_length)
-    return {tokens: total(token_log_probs(model, src, asked, tokens)) / norm for tokens in live}
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,9 +68,8 @@ def test_rows_are_stepped_exactly_as_long_as_they_can_win(
         stepped = [rows.get(slot, set()) for rows in model.stepped]
         assert how.max_length
         for step, (live, ended) in enumerate(plain_steps(model, src, how, how.max_length)):
-            scores = sorted((hypothesis(model, src, how, one).score for one in ended), reverse=True)
-            to_beat = scores[how.n_best - 1] if len(scores) >= how.n_best else float("-inf")
-            ahead = scores_ahead(model, src, how, live)
+            to_beat = score_to_beat(model, src, how, ended)
+            ahead = {tokens: best_ahead(model, src, how, tokens) for tokens in live}
             rows = stepped[step] if step < len(stepped) else set()
             assert rows <= {tokens for tokens in live if ahead[tokens] > to_beat - ROUNDING}
             assert rows >= {tokens for tokens in live if ahead[tokens] > to_beat + ROUNDING}

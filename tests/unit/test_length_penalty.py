@@ -25,11 +25,15 @@ from training.system import System, open_system
 from training.train import train
 
 SHORT, LONG = "a dog sees a cat", "the big old house in a small red tree and a bird"
+EXACT = SearchOptions(early_stopping=None)
 TIE = 0.7  # the penalty at which both score the same
 
 
 class TwoChoices(CheckedStepper):
-    """Says SHORT or LONG to everything; LONG is better above a length penalty of 0.7."""
+    """Says SHORT or LONG to everything; LONG is better above a length penalty of 0.7.
+
+    It is sure of all the words of LONG, which are many more than the source has: EXACT finds it.
+    """
 
     def __init__(self) -> None:
         tokenizer = tiny_tokenizer()
@@ -51,9 +55,9 @@ def two_choices() -> System:
     return System("fake", TwoChoices(), tiny_tokenizer(), recipe, "0" * 64, "torch-fp32")
 
 
-def tuned(reference: str, **options: Any) -> TunedPenalty:
+def tuned(reference: str, options: SearchOptions = EXACT, **grid: Any) -> TunedPenalty:
     pairs = [Pair("a cat", reference)] * 2
-    return tune_length_penalty(two_choices(), pairs, "own:en-de:validation", **options)
+    return tune_length_penalty(two_choices(), pairs, "own:en-de:validation", options, **grid)
 
 
 def test_each_penalty_is_scored_and_the_best_one_taken() -> None:
@@ -90,7 +94,9 @@ def test_the_table_and_the_record_say_what_was_tried() -> None:
 
 def test_the_rest_of_the_search_is_as_asked_for() -> None:
     wu = tuned(SHORT, penalties=(0.6,))
-    average = tuned(SHORT, penalties=(0.6,), options=SearchOptions(length_norm="average"))
+    average = tuned(
+        SHORT, penalties=(0.6,), options=EXACT.model_copy(update={"length_norm": "average"})
+    )
     assert wu.scores[0.6].value > average.scores[0.6].value  # n^0.6 favours LONG
 
 
