@@ -13,6 +13,7 @@ from torch import nn
 from mt import graph_signature as names
 from mt.bundle import Graphs, ShortlistFiles, ShortlistGraphs
 from mt.tokenizer import PAD_ID
+from training.export.best import best_ids
 from training.export.graph import Axes, GraphBuilder
 from training.export.listing import listed_logits
 
@@ -125,7 +126,7 @@ def choose_best(
     else:
         bias = output_bias(layer, limits.never_emitted)
         log_probs = graph.log_softmax(graph.linear(hidden, layer, bias=bias))
-        graph.ops("TopK", log_probs, k, names=(names.TOP_LOG_PROBS, names.TOP_IDS))
+        best_ids(graph, log_probs, layer.out_features, k, (names.TOP_LOG_PROBS, names.TOP_IDS))
         wanted = step_input(graph, names.WANTED_IDS)
         graph.op("GatherElements", log_probs, wanted, axis=1, name=names.WANTED_LOG_PROBS)
     graph.output(names.TOP_IDS, np.int64, ["rows", "k"])
