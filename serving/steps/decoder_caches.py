@@ -25,7 +25,8 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 Mask = npt.NDArray[np.bool_]
 
 SEEN, UNSEEN = np.float32(0), np.float32(-np.inf)
-SLACK = 0.5  # of the entries needed: room to grow before everything is copied
+SLACK = 0.25  # of the entries needed: room to grow before everything is copied
+TOO_MUCH = 1.25  # times what is ample: attention reads what nobody has written, so less is copied
 LEAST_ENTRIES = 32  # of all sentences together: a first word does not move others again and again
 
 
@@ -112,12 +113,12 @@ class DecoderCaches:
         return used
 
     def _fits(self, used: Mask, needed: int) -> bool:
-        """Whether everyone has a place and room, and there is not twice too much of it."""
+        """Whether everyone has a place and room, and there is not too much of it."""
         n_places, length = used.shape
         return (
             len(self._positions) == n_places
             and needed <= length
-            and (length <= 2 * _ample(used, needed) or _reaches(used, _ample(used, needed)))
+            and (length <= TOO_MUCH * _ample(used, needed) or _reaches(used, _ample(used, needed)))
         )
 
     def _fit(self, grid: Grid, used: Mask, needed: int) -> Mask:
