@@ -15,7 +15,7 @@ from tests.e2e.faults.served import Resources, echo_server
 from tests.server_process import Server
 
 AT_ONCE = 16
-LONGEST_STAY_S = 0.25  # a fraction of what an idle machine needs for sixteen answers
+LONGEST_STAY = 0.5  # of what the quickest of so many answers took
 IDLE_WITHIN_S = 300.0  # a busy machine; an idle one needs a step
 LONG = "Jane visite l'Afrique en septembre. " * 20
 
@@ -44,11 +44,13 @@ class Disconnects:
 
 
 def disconnects(clients: int) -> Disconnects:
-    """So many clients ask for much, and leave at random moments."""
+    """So many clients ask for much, and leave at random moments of the first half of their answers."""
     with echo_server(busy=600) as server:
         load.run(server.url, lambda crowd: crowd.closed(2, 1.0))  # warm
+        stayed = load.run(server.url, _stay).answered
+        longest_stay_s = LONGEST_STAY * min(one.seconds for one in stayed)
         before = Resources.of(server.process.pid)
-        tally = load.run(server.url, lambda crowd: _leave(crowd, clients))
+        tally = load.run(server.url, lambda crowd: _leave(crowd, clients, longest_stay_s))
         began = time.perf_counter()
         while not is_idle(server):
             assert time.perf_counter() - began < IDLE_WITHIN_S, "rows were never freed"
@@ -68,7 +70,12 @@ def is_idle(server: Server) -> bool:
     return sum(map(float, found)) == 0
 
 
-async def _leave(crowd: Crowd, clients: int) -> Tally:
+async def _stay(crowd: Crowd) -> Tally:
+    await asyncio.gather(*(crowd.ask(LONG) for _ in range(AT_ONCE)))
+    return crowd.tally
+
+
+async def _leave(crowd: Crowd, clients: int, longest_stay_s: float) -> Tally:
     draw, turn = random.Random(0), asyncio.Semaphore(AT_ONCE)
 
     async def one(stay_s: float) -> None:
@@ -78,7 +85,7 @@ async def _leave(crowd: Crowd, clients: int) -> Tally:
             except TimeoutError:
                 crowd.tally.asked.append(Asked(0.0, stay_s, 0))
 
-    await asyncio.gather(*(one(draw.uniform(0.01, LONGEST_STAY_S)) for _ in range(clients)))
+    await asyncio.gather(*(one(draw.uniform(0.0, longest_stay_s)) for _ in range(clients)))
     return crowd.tally
 
 
