@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import cast
 
+import numpy as np
 import onnx
 
 from mt import graph_signature as names
@@ -18,6 +19,8 @@ from training.export.transformer import cache_names, memory_names
 from training.export.transformer_parts import Parts
 from training.models.attention import SelfAttention
 from training.models.decoder_only import DecoderOnly, Layer
+
+VECTOR = 16  # the most numbers that a processor adds up at once, those of AVX-512
 
 
 def decoder_only_graphs(model: DecoderOnly, arithmetic: Arithmetic, limits: Limits) -> GraphPair:
@@ -120,6 +123,7 @@ class _Step(_Stack):
         memory = [self.memory(name) for name in memory_names(len(self.layers))]
         self.source_bias = self.bias(graph.op("Unsqueeze", self.src_mask, graph.constant([1, 2])))
         self.positions = self.places_in_sequence()
+        self.filling = self.up_to_whole_vectors()
         x = self.embed(self.model.embedding, self.last_ids)
         table = self.encodings(self.model.places)
         if table is not None:
@@ -138,11 +142,19 @@ class _Step(_Stack):
         lengths = graph.op("ReduceSum", tokens, graph.constant([1]))  # (sentences, 1)
         return graph.op("Add", self.decoded, lengths)
 
+    def up_to_whole_vectors(self) -> str:
+        """Scores of nobody (sentences, n_heads, width, 0 to 15) to put behind the caches'."""
+        graph, size = self.graph, self.graph.constant([VECTOR])
+        missing = graph.op("Mod", graph.op("Neg", graph.size(self.seen, 3)), size)
+        cells = graph.size(self.seen, 0), graph.constant([self.n_heads]), graph.size(self.seen, 2)
+        shape = graph.op("Concat", *cells, missing, axis=0)
+        return graph.op("Expand", graph.number(-np.inf), shape)
+
     def attention(self, layer: SelfAttention, i: int, memory: list[str], x: str) -> str:
         """(sentences, width, d_model) -> the same shape.
 
-        A cell's own past stands before its source: the length of the caches is such that what
-        comes behind them is summed in the same order (`serving.steps.decoder_caches`).
+        A cell's own past stands before its source. However long the caches are, the source begins
+        with a new vector, so that its weights are summed in the same order in every batch.
         """
         graph = self.graph
         query, *new = self.qkv(layer, x, self.positions)
@@ -155,9 +167,10 @@ class _Step(_Stack):
         if i == len(self.layers) - 1:
             self.hand_out_attention(of_source)
         of_own = graph.op("Add", self.scores(query, keys), self.seen)
-        weights = graph.softmax(graph.op("Concat", of_own, of_source, axis=3))
-        sizes = graph.op("Concat", graph.size(keys, 2), graph.size(memory[0], 2), axis=0)
-        to_own, to_source = graph.ops("Split", weights, sizes, outputs=2, axis=3)
+        parts = of_own, self.filling, of_source
+        weights = graph.softmax(graph.op("Concat", *parts, axis=3))
+        sizes = graph.op("Concat", *(graph.size(part, 3) for part in parts), axis=0)
+        to_own, _, to_source = graph.ops("Split", weights, sizes, outputs=3, axis=3)
         contexts = graph.op("MatMul", to_own, values), graph.op("MatMul", to_source, memory[1])
         return self.linear(self.merged(graph.op("Add", *contexts)), layer.output)
 

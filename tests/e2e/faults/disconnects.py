@@ -44,7 +44,7 @@ class Disconnects:
 
 
 def disconnects(clients: int) -> Disconnects:
-    """So many clients ask for much, and leave at random moments of the first half of their answers."""
+    """So many clients ask for much, and leave before half of what an answer takes."""
     with echo_server(busy=600) as server:
         load.run(server.url, lambda crowd: crowd.closed(2, 1.0))  # warm
         stayed = load.run(server.url, _stay).answered
