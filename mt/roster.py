@@ -49,10 +49,15 @@ class Roster:
         self.has_ended |= score > -np.inf
 
     def norms_ahead(self, steps: int) -> npt.NDArray[np.float64]:
-        """`RunningSentence.norm_ahead` of each sentence's rows (sentences,) after so many steps."""
-        lengths = (steps - self.records["born"]).tolist()
-        ahead = (one.norm_ahead(n) for one, n in zip(self.running, lengths, strict=True))
-        return np.fromiter(ahead, np.float64, len(lengths))
+        """`RunningSentence.norm_ahead` of each sentence's rows (sentences,) after so many steps.
+
+        1 for sentences that have nothing to beat.
+        """
+        norms = np.ones(len(self))
+        for i in (self.records["to_beat"] > -np.inf).nonzero()[0].tolist():
+            length = steps - self.records["born"][i].item()
+            norms[i] = self.running[i].norm_ahead(length)
+        return norms
 
 
 NOBODY = Roster([], np.empty(0, RECORD), np.zeros(0, np.bool_))
