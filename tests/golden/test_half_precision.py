@@ -25,6 +25,7 @@ from tests.tiny_models import tiny_transformer
 
 SOURCES = random_sources(seed=3, count=12)
 WIDE = SearchOptions(beam_size=4, max_length=16)
+LONG = SearchOptions(beam_size=4, min_length=40, max_length=48)
 TOLERANCE = 0.05  # nats: of a token, and between two translations that 16 bits take for each other
 
 
@@ -73,7 +74,7 @@ def test_caches_on_a_device_stay_there_from_step_to_step(tmp_path: Path) -> None
         patch.object(OnDevice, "fetch", autospec=True, side_effect=OnDevice.fetch) as fetch,
         patch.object(OnnxGraph, "run_into", autospec=True, side_effect=OnnxGraph.run_into) as step,
     ):
-        best(stepper)
+        best(stepper, options=LONG)
     n_caches = 2 * len(model.decoder.layers)
     assert 0 < fetch.call_count / n_caches < step.call_count / 4
 
