@@ -3,13 +3,15 @@
 python -m tests.benchmarks.decoding_file [RUN BUNDLE] [--split test2016] [--json PATH [--add]]
 
 RUN holds the weights, BUNDLE what `seq2serve export RUN` made of them; without them a model is
-trained first (20 minutes). CTranslate2 sorts the file and cuts it into batches of the size that is
-fastest for it; ours retires and refills. Seconds are those of the processor.
+trained first (20 minutes). CTranslate2 sorts the file and cuts it into batches, ours retires and
+refills; each with as many sentences at once as is fastest for it. Seconds are those of the
+processor.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,8 +25,7 @@ from training.evaluate import bleu
 from training.models.transformer import Transformer
 from training.trained import load_trained
 
-BATCHES = (16, 32, 64)  # of which CTranslate2 gets the one that is fastest
-MAX_ROWS = 160
+AT_ONCE = (16, 32, 64, 96)  # sentences, of which each engine gets the number that is fastest
 CELL = ("model", "split", "precision", "beam")
 Ids = list[list[int]]
 
@@ -46,13 +47,16 @@ def main() -> None:
                 theirs = ctranslate2_peer.translate_file(
                     trained.model, Path(folder), precision, 1, sources, beam
                 )
-                batch = min(BATCHES, key=lambda size: _timed(lambda: theirs(size))[0])  # noqa: B023
 
-                def ours() -> Ids:
-                    found = search(stepper, sources, options, MAX_ROWS)  # noqa: B023
+                def ours(size: int) -> Ids:
+                    found = search(stepper, sources, options, size * options.rows)  # noqa: B023
                     return [list(best.ids) for best, *_ in found]
 
-                contestants = {"ours": ours, "CTranslate2": lambda: theirs(batch)}  # noqa: B023
+                at_once = {"ours": _fastest(ours), "CTranslate2": _fastest(theirs)}
+                contestants: dict[str, Callable[[], Ids]] = {
+                    "ours": partial(ours, at_once["ours"]),
+                    "CTranslate2": partial(theirs, at_once["CTranslate2"]),
+                }
                 seconds, found = _interleave(contestants, arguments.rounds)
                 scores = {
                     name: bleu(
@@ -62,13 +66,17 @@ def main() -> None:
                     for name, hypotheses in found.items()
                 }
                 row = {"split": arguments.split}
-                row |= _row(arguments.bundle.name, precision, beam, batch, seconds, found, scores)
+                row |= _row(arguments.bundle.name, precision, beam, at_once, seconds, found, scores)
                 print(row, flush=True)
                 rows.append(row)
     machine = report.machine(("torch", "onnxruntime-gpu", "ctranslate2", "numpy"))
     result = {"rounds": arguments.rounds, "machine": machine, "rows": rows}
     cell = CELL if arguments.add else ()
     print(f"\nwritten to {report.write('decoding_file', result, arguments.json, cell)}")
+
+
+def _fastest(work: Callable[[int], Ids]) -> int:
+    return min(AT_ONCE, key=lambda size: _timed(partial(work, size))[0])
 
 
 def _timed(work: Callable[[], Ids]) -> tuple[float, Ids]:
@@ -94,7 +102,7 @@ def _row(
     model: str,
     precision: str,
     beam: int,
-    batch: int,
+    at_once: dict[str, int],
     seconds: dict[str, float],
     found: dict[str, Ids],
     scores: dict[str, float],
@@ -106,7 +114,8 @@ def _row(
         "precision": precision,
         "beam": beam,
         "batch": "whole file",
-        "peer": f"CTranslate2, batches of {batch}",
+        "ours_at_once": at_once["ours"],
+        "peer": f"CTranslate2, batches of {at_once['CTranslate2']}",
         "ours_tok_s": round(speed["ours"], 1),
         "peer_tok_s": round(speed["CTranslate2"], 1),
         "ratio": round(seconds["CTranslate2"] / seconds["ours"], 3),
