@@ -13,6 +13,7 @@ from training.corpora.pair import Pair
 from training.evaluate import Evaluated, evaluate
 from training.length_penalty import PENALTIES, TunedPenalty
 from training.length_penalty import tune_length_penalty as tune
+from training.recipe import Recipe
 from training.system import System
 
 
@@ -99,16 +100,25 @@ def _tuned(
     system: System, corpus: Corpus, scored: str, options: SearchOptions, sentences: int | None
 ) -> TunedPenalty:
     """The length penalty that is best on validation."""
+    refuse_flattery(system.recipe, scored)
     split = system.recipe.evaluation.split
-    if split == scored:
-        raise ConfigError(
-            f"the length penalty is tuned on {split}, so a score on {split} would flatter; "
-            "name a test set with --split"
-        )
     pairs, test_set = _pairs_of(corpus, split, sentences)
     with Progress(f"tuning on {split}") as bar:
         told = bar.counter(len(pairs) * len(PENALTIES))
         return tune(system, pairs, test_set, options, on_finished=told)
+
+
+def refuse_flattery(recipe: Recipe, split: str | None) -> None:
+    """Refuse to tune the length penalty on the split that is scored; None: the first test set.
+
+    Raises:
+        ConfigError: it is the split that the recipe validates on.
+    """
+    if split == recipe.evaluation.split:
+        raise ConfigError(
+            f"the length penalty is tuned on {split}, so a score on {split} would flatter; "
+            "name a test set with --split"
+        )
 
 
 def _pairs_of(corpus: Corpus, split: str, sentences: int | None) -> tuple[list[Pair], str]:

@@ -8,14 +8,19 @@ import yaml
 
 from mt.errors import ConfigError
 from tests.tiny_run import recipe_values, write_corpus
+from training import scoring
 from training.ablation import ablate, read_plan, table
+from training.length_penalty import PENALTIES
 from training.recipe import read_recipe
 
 
 def write_plan(folder: Path, **values: object) -> Path:
     write_corpus(folder)
     recipe = folder / "tiny.yaml"
-    recipe.write_text(yaml.safe_dump(recipe_values(folder)), encoding="utf-8")
+    settings = recipe_values(folder)
+    files = settings["corpus"]["files"]
+    files["test"] = files["validation"]
+    recipe.write_text(yaml.safe_dump(settings), encoding="utf-8")
     plan = {"recipe": str(recipe), "settings": ["training.max_updates=6"], **values}
     path = folder / "plan.yaml"
     path.write_text(yaml.safe_dump(plan), encoding="utf-8")
@@ -36,7 +41,7 @@ def test_rows_are_trained_scored_and_compared(tmp_path: Path) -> None:
     assert rows[0].difference is None
     for row, other in ((rows[1], rows[0]), (rows[2], rows[1])):
         assert row.difference is not None
-        assert row.difference.difference == pytest.approx(row.bleu - other.bleu)
+        assert row.difference.difference == pytest.approx(row.bleu.value - other.bleu.value)
     assert len({row.weights_sha256 for row in rows}) == 3
     saved = json.loads((tmp_path / "out/ablation.json").read_text(encoding="utf-8"))
     assert [row["name"] for row in saved["rows"]] == [row.name for row in rows]
@@ -50,12 +55,59 @@ def test_rows_are_trained_scored_and_compared(tmp_path: Path) -> None:
     assert "against No smoothing!" in lines[-1]
 
 
+DECODED = [
+    {"name": "another seed", "settings": ["seed=2"]},
+    {"name": "greedy", "search": {"beam_size": 1}},
+    {"name": "tuned", "tune_length_penalty": True},
+    {"name": "both", "together_with": ["another seed"], "against": "another seed"},
+]
+
+
+def test_rows_may_change_the_search_or_who_translates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = read_plan(write_plan(tmp_path, rows=DECODED))
+    found = ablate(plan, read_recipe, tmp_path / "out")
+    assert sorted(run.name for run in (tmp_path / "out/runs").iterdir()) == ["another-seed", "base"]
+    rows = {row.name: row for row in found}
+    base, other = rows["base"].weights_sha256, rows["another seed"].weights_sha256
+    assert rows["greedy"].weights_sha256 == rows["tuned"].weights_sha256 == base
+    assert rows["both"].weights_sha256 == (*base, *other)
+    assert rows["greedy"].search.beam_size == 1
+    assert rows["tuned"].search.length_penalty in PENALTIES
+    assert rows["both"].training_minutes == pytest.approx(
+        rows["base"].training_minutes + rows["another seed"].training_minutes
+    )
+
+    def translate_again(*_: object, **__: object) -> None:
+        raise AssertionError("what is translated is kept")
+
+    monkeypatch.setattr(scoring, "evaluate", translate_again)
+    assert ablate(plan, read_recipe, tmp_path / "out") == found
+
+
+def test_a_penalty_is_not_tuned_on_what_is_scored(tmp_path: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, rows=[{"name": "a", "tune_length_penalty": True}]))
+    with pytest.raises(ConfigError, match="would flatter"):
+        ablate(plan, read_recipe, tmp_path / "out", split="validation")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         ([{"name": "base"}], "two rows are called base"),
-        ([{"name": "a"}, {"name": "a"}], "two rows are called a"),
-        ([{"name": "a", "against": "b"}, {"name": "b"}], "no row before it is called b"),
+        ([ROWS[0], ROWS[0]], "two rows are called No smoothing!"),
+        (
+            [{"name": "a", "against": "b"}, {"name": "b"}],
+            "a: against: no row before it is called b",
+        ),
+        ([{"name": "a", "together_with": ["b"]}], "a: together_with: no row before it is called b"),
+        ([{"name": "a"}], "a: nothing is changed"),
+        (
+            [{"name": "a", "search": {"beam_size": 1}, "tune_length_penalty": True}],
+            "a: a length penalty changes nothing in greedy search",
+        ),
         ([], "at least 1 item"),
     ],
 )

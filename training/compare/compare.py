@@ -35,7 +35,6 @@ from training.compare.scored import (
     ScoredPoint,
     Search,
     Sentences,
-    remembered,
     score_points,
 )
 from training.compare.spread import Workers
@@ -43,6 +42,7 @@ from training.console import say
 from training.corpora.corpus import Corpus, open_corpus
 from training.durable_files import write_file, write_folder
 from training.recipe import Recipe
+from training.remembered import remembered
 from training.scoring import evenly
 
 TRANSLATIONS = "translations"

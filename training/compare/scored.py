@@ -10,12 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
 
 from mt.bundle import Score
 from mt.config import Strict
@@ -25,12 +22,10 @@ from training.compare.energy import EnergyMeter
 from training.compare.memory import forget_peak, peak_mib
 from training.compare.outcome import Decoding, Metric, SingleSeedTest
 from training.corpora.pair import Pair
-from training.durable_files import write_file
 from training.evaluate import translate_sentences
 from training.length_penalty import NEUTRAL, tune_length_penalty
+from training.remembered import remembered
 from training.system import System, open_system
-
-Kept = TypeVar("Kept", bound=Strict)
 
 
 @dataclass(frozen=True)
@@ -219,19 +214,3 @@ def translate_test(
             energy=energy,
         ),
     )
-
-
-def remembered(memory: Path, kind: type[Kept], find: Callable[[], Kept], *hangs_on: Any) -> Kept:  # noqa: ANN401 - JSON
-    """What was found out before from the same things, or else now.
-
-    Raises:
-        CheckpointError: the disk refuses.
-    """
-    facts = json.dumps([kind.__name__, version("sacrebleu"), *hangs_on])
-    file = memory / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
-    try:
-        return kind.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError):
-        found = find()
-    write_file(file, found.model_dump_json().encode())
-    return found
