@@ -10,7 +10,6 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -78,54 +77,54 @@ def autotune(
     cores = cores or available_cores()
     bundle = bundles.open(folder)
     sources = _sources(bundle, texts, SENTENCES * cores)
-    with ExitStack() as opened:
-        contenders = [
-            Contender(opened.enter_context(_engine(bundle, precision, workers, threads)), beam_size)
-            for workers, threads in choices(cores)
-        ]
-        for number in range(ROUNDS):
-            report(f"round {number + 1} of {ROUNDS}")
-            for contender in contenders:
-                contender.run(sources, made_up=not texts)
-    return sorted((one.trial() for one in contenders), key=lambda trial: -trial.tokens_per_s)
+    found: dict[tuple[int, int], list[Timed]] = {choice: [] for choice in choices(cores)}
+    for number in range(ROUNDS):
+        report(f"round {number + 1} of {ROUNDS}")
+        for (workers, threads), times in found.items():
+            with _engine(bundle, precision, workers, threads) as engine:
+                contender = Contender(engine, beam_size, made_up=not texts)
+                times.append(contender.run(sources))
+    trials = [_medians(*choice, times) for choice, times in found.items()]
+    return sorted(trials, key=lambda trial: -trial.tokens_per_s)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What one choice gave in one round."""
+
+    tokens_per_s: float
+    alone_s: float
+
+
+def _medians(workers: int, threads: int, times: Sequence[Timed]) -> Trial:
+    rate = statistics.median(one.tokens_per_s for one in times)
+    return Trial(workers, threads, rate, statistics.median(one.alone_s for one in times))
 
 
 class Contender:
-    """One choice, opened, and its times so far."""
+    """One choice, opened; the others are not there, so that memory need hold only one."""
 
-    def __init__(self, engine: Engine, beam_size: int) -> None:
-        self._engine, self._beam_size = engine, beam_size
-        self._rates: list[float] = []
-        self._alone: list[float] = []
+    def __init__(self, engine: Engine, beam_size: int, made_up: bool) -> None:
+        self._engine, self._beam_size, self._made_up = engine, beam_size, made_up
 
-    def run(self, sources: Sources, made_up: bool) -> None:
+    def run(self, sources: Sources) -> Timed:
         """One round: all sentences together, then the one of middle length alone."""
-        self._rates.append(self._rate(sources, made_up))
         middle = sorted(sources, key=len)[len(sources) // 2]
+        self._translate([middle] * self._engine.settings.workers)  # what is slow only once
         began = time.perf_counter()
-        self._translate([middle], made_up)
-        self._alone.append(time.perf_counter() - began)
-
-    def trial(self) -> Trial:
-        """The medians."""
-        settings = self._engine.settings
-        rate, alone = statistics.median(self._rates), statistics.median(self._alone)
-        return Trial(settings.workers, settings.threads, rate, alone)
-
-    def _rate(self, sources: Sources, made_up: bool) -> float:
+        tokens = self._translate(sources)
+        together = time.perf_counter() - began
         began = time.perf_counter()
-        tokens = self._translate(sources, made_up)
-        return tokens / (time.perf_counter() - began)
+        self._translate([middle])
+        return Timed(tokens / together, time.perf_counter() - began)
 
-    def _translate(self, sources: Sources, made_up: bool) -> int:
+    def _translate(self, sources: Sources) -> int:
         """Translate all together; returns the tokens written."""
-        futures = [
-            self._engine.submit(source, self._options(len(source), made_up)) for source in sources
-        ]
+        futures = [self._engine.submit(source, self._options(len(source))) for source in sources]
         return sum(len(future.result()[0].token_log_probs) for future in futures)
 
-    def _options(self, length: int, made_up: bool) -> SearchOptions:
-        if not made_up:
+    def _options(self, length: int) -> SearchOptions:
+        if not self._made_up:
             return SearchOptions(beam_size=self._beam_size)
         return SearchOptions(beam_size=self._beam_size, min_length=length, max_length=length)
 

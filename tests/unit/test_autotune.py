@@ -1,6 +1,7 @@
 """Autotune: what is tried, what wins, what is written, what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from mt.errors import ConfigError, InputError
 from serving.commands import autotune as tuning
 from serving.commands.autotune import Trial, autotune, choices
 from serving.commands.autotune_cli import autotune as command
+from serving.engine import Engine
 from serving.settings import load
 from tests.tiny_bundle import VOCAB_SIZE, write_tiny_bundle
 from tests.tiny_models import tiny_transformer
@@ -40,6 +42,21 @@ def test_the_fastest_comes_first(bundle: Path) -> None:
     assert rates == sorted(rates, reverse=True)
     assert min(rates) > 0
     assert all(one.alone_s > 0 for one in trials)
+
+
+def test_one_choice_at_a_time_takes_memory(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Engine] = []
+
+    def open_next(*given: Any) -> Engine:
+        assert not any(engine.healthy() for engine in opened)
+        opened.append(open_engine(*given))
+        return opened[-1]
+
+    open_engine = tuning._engine
+    monkeypatch.setattr(tuning, "_engine", open_next)
+    monkeypatch.setattr(tuning, "ROUNDS", 2)
+    autotune(bundle, beam_size=2, cores=2)
+    assert len(opened) == 2 * 3
 
 
 def test_a_settings_file_that_serve_reads(bundle: Path, tmp_path: Path) -> None:
