@@ -6,6 +6,8 @@ import pytest
 
 from mt.errors import BundleError
 from mt.hypothesis import Hypothesis
+from training.corpora.pair import Pair
+from training.export.assemble import CALIBRATION_SENTENCES, parts
 from training.export.parity import Agreement, is_tie, largest_gap, require, same_tokens
 
 EXACT = Agreement("fp32", 5, 200, 200, 0, [], 1e-5, 34.0, 34.0)
@@ -74,3 +76,15 @@ def test_all_problems_are_named_at_once() -> None:
 
 def test_a_larger_loss_may_be_allowed() -> None:
     require([replace(INT8, bleu=31.0)], largest_loss=3.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "proving", "apart"), [(300, 300, False), (1014, 758, True), (1500, 1000, True)]
+)
+def test_what_calibrates_proves_nothing_where_there_is_enough(
+    given: int, proving: int, apart: bool
+) -> None:
+    pairs = [Pair(str(i), str(i)) for i in range(given)]
+    proofs, calibrating = parts(pairs)
+    assert (len(proofs), len(calibrating)) == (proving, CALIBRATION_SENTENCES)
+    assert set(proofs).isdisjoint(calibrating) == apart

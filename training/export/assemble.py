@@ -42,7 +42,7 @@ INT8: Precision = "int8"
 PRECISIONS = (INT8, FP32)
 MAX_POSITIONS = 1024  # rows of the position tables; the manifest's limits may be lower
 MAX_TARGET_TOKENS = 256  # as in the search that scores checkpoints
-PARITY_SENTENCES = 500
+PARITY_SENTENCES = 1000  # by 500, chance alone refuses one sound model in five
 CALIBRATION_SENTENCES = 256
 
 
@@ -123,8 +123,7 @@ def assemble(
     Raises:
         BundleError: as for `export`.
     """
-    proving = validation[:PARITY_SENTENCES]
-    calibrating = validation[PARITY_SENTENCES:] or validation
+    proving, calibrating = parts(validation)
     quantization = None
     if INT8 in plan.precisions:
         sentences = [_as_read(trained.tokenizer, pairs) for pairs in (calibrating, proving)]
@@ -135,6 +134,14 @@ def assemble(
     require(proof.agreements, plan.largest_loss)
     parity = _report(proof, data, trained)
     return _write(out, files, manifest.model_copy(update={"parity": parity}))
+
+
+def parts(validation: Sequence[Pair]) -> tuple[Sequence[Pair], Sequence[Pair]]:
+    """Pairs that prove parity and pairs that calibrate 8 bits: others, where there are enough."""
+    if len(validation) < 2 * CALIBRATION_SENTENCES:
+        return validation, validation[-CALIBRATION_SENTENCES:]
+    proving, calibrating = validation[:-CALIBRATION_SENTENCES], validation[-CALIBRATION_SENTENCES:]
+    return proving[:PARITY_SENTENCES], calibrating
 
 
 def _files(
