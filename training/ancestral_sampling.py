@@ -18,6 +18,9 @@ def sample_translations(
 ) -> Tensor:
     """Draw `samples` translations of every source, without dropout and without gradients.
 
+    Products are in the weights' own precision where autocast is on, too: it remembers the weights
+    that it casts, and those cast here would have no gradients afterwards.
+
     src (batch, src_len); limits (batch,), the most tokens of a translation, at which eos is forced;
     temperature divides the logits; suppressed_ids get no probability. Draws come from torch's
     generator of the device.
@@ -26,7 +29,8 @@ def sample_translations(
     padded with pad_id.
     """
     owner = torch.arange(len(src), device=src.device).repeat_interleave(samples)
-    with torch.no_grad(), evaluating(model):
+    full_precision = torch.autocast(src.device.type, enabled=False)
+    with torch.no_grad(), evaluating(model), full_precision:
         encoded = repeated(model.encode(src), owner)
         return _draw(model, encoded, limits[owner], temperature, suppressed_ids)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mt.errors import ConfigError
 from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
-from tests.tiny_models import tiny_gru, tiny_transformer
+from tests.tiny_models import tiny_decoder_only, tiny_gru, tiny_transformer
 from tests.tiny_run import random_pairs, tiny_recipe, tiny_tokenizer, write_corpus
 from training.ancestral_sampling import draw_one, sample_translations
 from training.batching import Batch, collate
@@ -229,15 +229,17 @@ def test_the_risk_is_one_less_bleu_of_the_text() -> None:
 
 def toy() -> tuple[MinimumRisk, Seq2Seq, Batch]:
     """A model of the tiny corpus that has seen a few references, and one batch of it."""
-    tokenizer = tiny_tokenizer()
-    pairs = random_pairs(5, seed=3)
-    sides = zip(*((tokenizer.encode(p.src), tokenizer.encode(p.tgt)) for p in pairs), strict=True)
-    arrays = [[torch.tensor(s).int().numpy() for s in side] for side in sides]
+    tokenizer, some = tiny_tokenizer(), toy_batch()
     config = MinimumRiskConfig(samples=8, alpha=0.05, weight=20.0)
     model = tiny_transformer(vocab_size=tokenizer.vocab_size, dropout=0.0).train()
-    some = collate(*arrays)
     descend(model, 100, lambda: batch_loss(model, some, 0.1), 1e-2)
     return MinimumRisk(config, 0.1, tokenizer), model, some
+
+
+def toy_batch() -> Batch:
+    tokenizer, pairs = tiny_tokenizer(), random_pairs(5, seed=3)
+    sides = zip(*((tokenizer.encode(p.src), tokenizer.encode(p.tgt)) for p in pairs), strict=True)
+    return collate(*[[torch.tensor(s).int().numpy() for s in side] for side in sides])
 
 
 def descend(model: Seq2Seq, updates: int, loss: Callable[[], Tensor], rate: float) -> None:
@@ -263,6 +265,28 @@ def test_the_risk_of_what_is_sampled_falls() -> None:
     torch.manual_seed(2)
     descend(model, 80, lambda: objective(model, some), 1e-3)
     assert mean_risk(objective, model, some) < before - 0.04
+
+
+@pytest.mark.parametrize(
+    "make", [tiny_transformer, tiny_gru, tiny_decoder_only], ids=lambda make: make.__name__
+)
+def test_bfloat16_samples_the_same_and_every_weight_learns(make: Callable[..., Seq2Seq]) -> None:
+    model = make(vocab_size=tiny_tokenizer().vocab_size)
+    config = MinimumRiskConfig(samples=4, cross_entropy=0.5)
+    objective = build_objective(LossConfig(minimum_risk=config), tiny_tokenizer())
+    losses, gradients = [], []
+    for enabled in (False, True):
+        torch.manual_seed(4)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = objective(model.eval(), toy_batch())
+        model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(loss.item())
+        gradients.append(
+            torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
+        )
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert torch.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.99
 
 
 def test_both_parts_have_their_weight() -> None:
