@@ -104,6 +104,7 @@ def test_a_penalty_is_not_tuned_on_what_is_scored(tmp_path: Path) -> None:
         ),
         ([{"name": "a", "together_with": ["b"]}], "a: together_with: no row before it is called b"),
         ([{"name": "a"}], "a: nothing is changed"),
+        ([ROWS[0], ROWS[0] | {"name": "no-smoothing?"}], "no-smoothing[?]: too like No smoothing!"),
         (
             [{"name": "a", "search": {"beam_size": 1}, "tune_length_penalty": True}],
             "a: a length penalty changes nothing in greedy search",

@@ -62,12 +62,15 @@ def ablate(
     }
     if any(row.tune_length_penalty for row in plan.rows):
         refuse_flattery(recipes[BASE], split)
+    folders = _folders(plan, recipes, folder / "runs")
     results: dict[str, TrainResult] = {}
     finished: dict[str, Finished] = {}
     measured: list[Measured] = []
     for row in plan.all_rows:
         say(f"ablation: {row.name}")
-        results[row.name] = _train(row.name, recipes, folder)
+        results[row.name] = train(recipes[row.name], folders[row.name])
+        if not results[row.name].finished:
+            raise ConfigError(f"stopped in {row.name}; the same command continues")
         runs = tuple(results[name] for name in (row.name, *row.together_with))
         translated = _translate(row, runs, folder / "translations", split, threads)
         finished[row.name] = Finished(row, runs, translated)
@@ -76,13 +79,12 @@ def ablate(
     return measured
 
 
-def _train(name: str, recipes: dict[str, Recipe], folder: Path) -> TrainResult:
-    """The run of a row's recipe, in the folder of the first row that has it."""
-    first = next(other for other, recipe in recipes.items() if recipe == recipes[name])
-    result = train(recipes[name], folder / "runs" / _slug(first))
-    if not result.finished:
-        raise ConfigError(f"stopped in {name}; the same command continues")
-    return result
+def _folders(plan: Plan, recipes: dict[str, Recipe], runs: Path) -> dict[str, Path]:
+    """Where each row's model is trained: rows of one recipe share the folder of the first."""
+    first: dict[str, str] = {}
+    for row in plan.all_rows:
+        first.setdefault(recipes[row.name].model_dump_json(), row.folder)
+    return {name: runs / first[recipe.model_dump_json()] for name, recipe in recipes.items()}
 
 
 def _translate(
@@ -134,7 +136,3 @@ def _measure(finished: dict[str, Finished], row: Row) -> Measured:
 
 def _difference(one: Translated, other: Translated) -> Difference:
     return paired_bootstrap(one.hypotheses, other.hypotheses, one.references)
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in name.lower())

@@ -44,6 +44,11 @@ class Row(Strict):
         return self
 
     @property
+    def folder(self) -> str:
+        """Name of its run's folder."""
+        return "".join(c if c.isalnum() else "-" for c in self.name.lower())
+
+    @property
     def changes(self) -> bool:
         """Whether it is anything but the recipe, its settings and its plain translation."""
         return self != Row(name=self.name, against=self.against)
@@ -58,10 +63,12 @@ class Plan(Strict):
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Self:
-        before = [BASE]
+        before, folders = [BASE], {BASE: BASE}
         for row in self.rows:
             if row.name in before:
                 raise ValueError(f"two rows are called {row.name}")
+            if other := folders.get(row.folder):
+                raise ValueError(f"{row.name}: too like {other}: both would be {row.folder}")
             for key, names in (("against", [row.against]), ("together_with", row.together_with)):
                 for name in names:
                     if name not in before:
@@ -69,6 +76,7 @@ class Plan(Strict):
             if not row.changes:
                 raise ValueError(f"{row.name}: nothing is changed; give settings or a search")
             before.append(row.name)
+            folders[row.folder] = row.name
         return self
 
     @property
