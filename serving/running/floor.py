@@ -107,9 +107,9 @@ class Floor:
             sentence.resolve(UnavailableError("the translator was closed; send the text again"))
 
     def settle(self, outcomes: Sequence[tuple[Sentence, Outcome]]) -> None:
-        """Hand out outcomes without the lock: callers' callbacks run here, and may submit."""
-        wanted = [outcome for sentence, outcome in outcomes if sentence.resolve(outcome)]
-        failed = [outcome for outcome in wanted if isinstance(outcome, Exception)]
+        """Count outcomes, then hand them out without the lock: callers' callbacks may submit."""
+        wanted = [(sentence, outcome) for sentence, outcome in outcomes if sentence.claim()]
+        failed = [outcome for _, outcome in wanted if isinstance(outcome, Exception)]
         expired = sum(isinstance(outcome, DeadlineError) for outcome in failed)
         with self.changed:
             for sentence, outcome in outcomes:
@@ -119,3 +119,5 @@ class Floor:
             self.counters.done += len(wanted) - len(failed)
             self.counters.expired += expired
             self.counters.failed += len(failed) - expired
+        for sentence, outcome in wanted:
+            sentence.hand_over(outcome)

@@ -57,19 +57,27 @@ class Sentence:
         return now >= self.deadline or self.future.cancelled()
 
     def resolve(self, outcome: Outcome) -> bool:
-        """Hand over the outcome, once; False where the caller had cancelled.
+        """Hand over the outcome, once; False where the caller had cancelled."""
+        wanted = self.claim()
+        if wanted:
+            self.hand_over(outcome)
+        return wanted
+
+    def claim(self) -> bool:
+        """Say that the outcome comes next, once; False where the caller had cancelled.
 
         The future stays pending until here, so that it can be cancelled while the search runs.
         """
         if self.witness is not None:
             self.witness(self._passage())
-        if not self.future.set_running_or_notify_cancel():
-            return False
+        return self.future.set_running_or_notify_cancel()
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Give the outcome to whoever waits, after `claim`."""
         if isinstance(outcome, Exception):
             self.future.set_exception(outcome)
         else:
             self.future.set_result(outcome)
-        return True
 
     def _passage(self) -> Passage:
         left, tokens = time.monotonic(), len(self.src_ids)
