@@ -77,13 +77,18 @@ def autotune(
     cores = cores or available_cores()
     bundle = bundles.open(folder)
     sources = _sources(bundle, texts, SENTENCES * cores)
+
+    def options(length: int) -> SearchOptions:
+        if texts:
+            return SearchOptions(beam_size=beam_size)
+        return SearchOptions(beam_size=beam_size, min_length=length, max_length=length)
+
     found: dict[tuple[int, int], list[Timed]] = {choice: [] for choice in choices(cores)}
     for number in range(ROUNDS):
         report(f"round {number + 1} of {ROUNDS}")
         for (workers, threads), times in found.items():
             with _engine(bundle, precision, workers, threads) as engine:
-                contender = Contender(engine, beam_size, made_up=not texts)
-                times.append(contender.run(sources))
+                times.append(_measure(engine, sources, options))
     trials = [_medians(*choice, times) for choice, times in found.items()]
     return sorted(trials, key=lambda trial: -trial.tokens_per_s)
 
@@ -101,32 +106,24 @@ def _medians(workers: int, threads: int, times: Sequence[Timed]) -> Trial:
     return Trial(workers, threads, rate, statistics.median(one.alone_s for one in times))
 
 
-class Contender:
-    """One choice, opened; the others are not there, so that memory need hold only one."""
+def _measure(engine: Engine, sources: Sources, options: Callable[[int], SearchOptions]) -> Timed:
+    """One round: all sentences together, then the one of middle length alone.
 
-    def __init__(self, engine: Engine, beam_size: int, made_up: bool) -> None:
-        self._engine, self._beam_size, self._made_up = engine, beam_size, made_up
+    options: those of a sentence of so many ids.
+    """
 
-    def run(self, sources: Sources) -> Timed:
-        """One round: all sentences together, then the one of middle length alone."""
-        middle = sorted(sources, key=len)[len(sources) // 2]
-        self._translate([middle] * self._engine.settings.workers)  # what is slow only once
-        began = time.perf_counter()
-        tokens = self._translate(sources)
-        together = time.perf_counter() - began
-        began = time.perf_counter()
-        self._translate([middle])
-        return Timed(tokens / together, time.perf_counter() - began)
-
-    def _translate(self, sources: Sources) -> int:
-        """Translate all together; returns the tokens written."""
-        futures = [self._engine.submit(source, self._options(len(source))) for source in sources]
+    def translate(chosen: Sources) -> int:
+        futures = [engine.submit(source, options(len(source))) for source in chosen]
         return sum(len(future.result()[0].token_log_probs) for future in futures)
 
-    def _options(self, length: int) -> SearchOptions:
-        if not self._made_up:
-            return SearchOptions(beam_size=self._beam_size)
-        return SearchOptions(beam_size=self._beam_size, min_length=length, max_length=length)
+    middle = sorted(sources, key=len)[len(sources) // 2]
+    translate([middle] * engine.settings.workers)  # what is slow only once
+    began = time.perf_counter()
+    tokens = translate(sources)
+    together = time.perf_counter() - began
+    began = time.perf_counter()
+    translate([middle])
+    return Timed(tokens / together, time.perf_counter() - began)
 
 
 def settings_of(folder: Path, best: Trial, precision: str | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mt.errors import ConfigError
+from mt.errors import ConfigError, CorpusError
 from tests.tiny_run import recipe_values, write_corpus
 from training import scoring
 from training.ablation import ablate, read_plan, table
@@ -84,6 +84,34 @@ def test_rows_may_change_the_search_or_who_translates(
 
     monkeypatch.setattr(scoring, "evaluate", translate_again)
     assert ablate(plan, read_recipe, tmp_path / "out") == found
+
+
+def test_other_test_sentences_are_translated_anew(tmp_path: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, rows=ROWS[:1]))
+    before = ablate(plan, read_recipe, tmp_path / "out")
+    for side in ("en", "de"):
+        file = tmp_path / f"validation.{side}"
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        file.write_text("".join(lines[:5]), encoding="utf-8")
+    after = ablate(plan, read_recipe, tmp_path / "out")
+    assert [row.weights_sha256 for row in after] == [row.weights_sha256 for row in before]
+    assert len(list((tmp_path / "out/translations").iterdir())) == 2 * len(before)
+
+
+def test_a_row_with_another_test_set_is_refused_before_training(tmp_path: Path) -> None:
+    other = f"corpus.files.test.source={tmp_path / 'train.en'}"
+    rows = [{"name": "other", "settings": [other, other.replace("source=", "target=")]}]
+    plan = read_plan(write_plan(tmp_path, rows=rows))
+    with pytest.raises(ConfigError, match="other is tested on other sentences than base"):
+        ablate(plan, read_recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_that_is_not_there_is_refused_before_training(tmp_path: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, rows=ROWS))
+    with pytest.raises(CorpusError, match="tst"):
+        ablate(plan, read_recipe, tmp_path / "out", split="tst")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_penalty_is_not_tuned_on_what_is_scored(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from mt.search_options import SearchOptions
 from training.ablation.plan import BASE, Plan, Row
 from training.ablation.report import Measured, write_report
 from training.console import say
+from training.corpora.corpus import open_corpus
+from training.corpora.pair import Pair
 from training.finish import TrainResult
 from training.recipe import Recipe
 from training.remembered import remembered
-from training.scoring import refuse_flattery, score_system
+from training.scoring import first_test_set, refuse_flattery, score_system
 from training.significance import Difference, paired_bootstrap
 from training.system import open_systems
 from training.train import train
@@ -54,14 +56,19 @@ def ablate(
     training. split: None is the first test set.
 
     Raises:
-        ConfigError: a recipe does not fit, a length penalty would be tuned on what is scored, or a
-            signal stopped a training (the same call goes on).
+        ConfigError: a recipe does not fit, a row has another test set, a length penalty would be
+            tuned on what is scored, or a signal stopped a training (the same call goes on).
+        CorpusError: the corpus has no such split, or cannot be had.
     """
     recipes = {
         row.name: read_recipe(plan.recipe, plan.settings + row.settings) for row in plan.all_rows
     }
     if any(row.tune_length_penalty for row in plan.rows):
         refuse_flattery(recipes[BASE], split)
+    texts = {name: _texts(recipe, split) for name, recipe in recipes.items()}
+    for name, found in texts.items():
+        if found != texts[BASE]:
+            raise ConfigError(f"{name} is tested on other sentences than {BASE}; leave its data be")
     folders = _folders(plan, recipes, folder / "runs")
     results: dict[str, TrainResult] = {}
     finished: dict[str, Finished] = {}
@@ -72,7 +79,8 @@ def ablate(
         if not results[row.name].finished:
             raise ConfigError(f"stopped in {row.name}; the same command continues")
         runs = tuple(results[name] for name in (row.name, *row.together_with))
-        translated = _translate(row, runs, folder / "translations", split, threads)
+        memory = folder / "translations"
+        translated = _translate(row, runs, memory, texts[BASE], split, threads)
         finished[row.name] = Finished(row, runs, translated)
         measured.append(_measure(finished, row))
         write_report(plan, recipes[BASE], folder, measured)
@@ -87,8 +95,20 @@ def _folders(plan: Plan, recipes: dict[str, Recipe], runs: Path) -> dict[str, Pa
     return {name: runs / first[recipe.model_dump_json()] for name, recipe in recipes.items()}
 
 
+def _texts(recipe: Recipe, split: str | None) -> tuple[list[Pair], list[Pair]]:
+    """What a row is scored on, and what its length penalty may be tuned on."""
+    corpus = open_corpus(recipe.corpus)
+    tested = corpus.pairs(split or first_test_set(corpus))
+    return list(tested), list(corpus.pairs(recipe.evaluation.split))
+
+
 def _translate(
-    row: Row, runs: Sequence[TrainResult], memory: Path, split: str | None, threads: int
+    row: Row,
+    runs: Sequence[TrainResult],
+    memory: Path,
+    texts: tuple[list[Pair], list[Pair]],
+    split: str | None,
+    threads: int,
 ) -> Translated:
     weights = [run.sha256 for run in runs]
     search = row.search.model_dump(mode="json")
@@ -96,7 +116,7 @@ def _translate(
         memory,
         Translated,
         partial(_translate_now, row, runs, split, threads),
-        *(weights, split, search, row.tune_length_penalty, threads),
+        *(weights, texts, search, row.tune_length_penalty, threads),
     )
 
 
