@@ -6,7 +6,7 @@ gradients agree to 1e-12 of the largest, in float32 to 1e-5.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from training.models.norm_tape import Norm, NormBack, NormTape
 from training.models.recurrence import Tape, by_hand, scaled
 
 Group = TypeVar("Group", bound=NamedTuple)
@@ -51,6 +52,14 @@ class Weights(NamedTuple):
     context_hidden_bias: Tensor
 
 
+class Norms(NamedTuple):
+    """Of what the products with U of both cells give, and the context's with W."""
+
+    word_hidden: Norm
+    context_input: Norm
+    context_hidden: Norm
+
+
 class Trace(NamedTuple):
     """What the loop writes down at every step, each (steps, batch, ...)."""
 
@@ -62,14 +71,15 @@ class Trace(NamedTuple):
 
 
 def conditional_states(
-    words: Tensor, first: Tensor, memory: Memory, kept: Kept, weights: Weights
+    words: Tensor, first: Tensor, memory: Memory, kept: Kept, weights: Weights, norms: Norms
 ) -> tuple[Tensor, Tensor]:
     """States (steps, batch, size) and contexts (steps, batch, value) of the conditional GRU.
 
     words (steps, batch, 3 * size), projected for the word cell; first (batch, size), the state
     before the first word.
     """
-    states, contexts = by_hand(_ConditionalStates, words, first, *memory, *kept, *weights)
+    given = *memory, *kept, *weights, *chain.from_iterable(norms)
+    states, contexts = by_hand(_ConditionalStates, words, first, *given)
     return states, contexts
 
 
@@ -86,18 +96,22 @@ class _ConditionalStates(torch.autograd.Function):
         sizes = first.shape[-1], len(w.energy), src_len, memory.values.shape[-1]
         trace = Trace(states[:-1], *(first.new_empty(steps, batch, size) for size in sizes))
         word, context = Tape.blank(steps, first), Tape.blank(steps, first)
+        norms = [NormTape.blank(_next(groups, Norm), steps, first) for _ in Norms._fields]
+        word_norm, input_norm, context_norm = norms
         attention = _Attention(memory, w.energy)
         for t, (before, middle, query, looks, seen) in enumerate(zip(*trace, strict=True)):
             read = scaled(before, kept.by_word_cell)
-            recurrent = F.linear(read, w.word_hidden, w.word_hidden_bias)
+            recurrent = word_norm.step(t, F.linear(read, w.word_hidden, w.word_hidden_bias))
             word.step(t, words[t], recurrent, before, out=middle)
             torch.addmm(w.query_bias, middle, w.query.t(), out=query)
             attention.look(query, looks, seen)
             read = scaled(middle, kept.by_context_cell)
-            recurrent = F.linear(read, w.context_hidden, w.context_hidden_bias)
-            inputs = F.linear(seen, w.context_input, w.context_input_bias)
+            product = F.linear(read, w.context_hidden, w.context_hidden_bias)
+            recurrent = context_norm.step(t, product)
+            inputs = input_norm.step(t, F.linear(seen, w.context_input, w.context_input_bias))
             context.step(t, inputs, recurrent, middle, out=states[t + 1])
-        ctx.save_for_backward(*given, *trace, *word, *context)  # type: ignore[arg-type]
+        tapes = *trace, *word, *context, *chain.from_iterable(norms)
+        ctx.save_for_backward(*memory, *kept, *w, *tapes)  # type: ignore[arg-type]
         return states[1:], trace.contexts
 
     @staticmethod
@@ -115,25 +129,30 @@ class _ConditionalStates(torch.autograd.Function):
         to_words, to_word_recurrent, to_inputs, to_context_recurrent = (
             to_states.new_empty(rows) for _ in range(4)
         )
+        slopes = to_word_recurrent, to_inputs, to_context_recurrent
+        norms = [NormBack(_next(groups, NormTape), to_normed) for to_normed in slopes]
+        word_norm, input_norm, context_norm = norms
         to_queries, to_seen = torch.empty_like(trace.queries), torch.empty_like(trace.contexts)
         above = torch.zeros_like(trace.before[0])
         for t in reversed(range(len(to_states))):
             above = context.back(t, above + to_states[t], to_inputs[t], to_context_recurrent[t])
-            above += scaled(to_context_recurrent[t] @ w.context_hidden, kept.by_context_cell)
-            torch.addmm(to_contexts[t], to_inputs[t], w.context_input, out=to_seen[t])
+            above += scaled(context_norm.step(t) @ w.context_hidden, kept.by_context_cell)
+            torch.addmm(to_contexts[t], input_norm.step(t), w.context_input, out=to_seen[t])
             attention.back(trace.queries[t], trace.attention[t], to_seen[t], to_queries[t])
             above += to_queries[t] @ w.query
             above = word.back(t, above, to_words[t], to_word_recurrent[t])
-            above += scaled(to_word_recurrent[t] @ w.word_hidden, kept.by_word_cell)
+            above += scaled(word_norm.step(t) @ w.word_hidden, kept.by_word_cell)
         to_values = torch.bmm(trace.attention.permute(1, 2, 0), to_seen.transpose(0, 1))
         to_weights = Weights(
-            *_of_linear(to_word_recurrent, scaled(trace.before, kept.by_word_cell)),
+            *_of_linear(word_norm.to_projected, scaled(trace.before, kept.by_word_cell)),
             *_of_linear(to_queries, trace.middle),
             attention.to_energy,
-            *_of_linear(to_inputs, trace.contexts),
-            *_of_linear(to_context_recurrent, scaled(trace.middle, kept.by_context_cell)),
+            *_of_linear(input_norm.to_projected, trace.contexts),
+            *_of_linear(context_norm.to_projected, scaled(trace.middle, kept.by_context_cell)),
         )
-        return to_words, above, attention.to_keys, to_values, None, None, None, *to_weights
+        to_norms = chain.from_iterable(norm.gradients() for norm in norms)
+        to_memory = attention.to_keys, to_values, None
+        return to_words, above, *to_memory, None, None, *to_weights, *to_norms
 
 
 def _next(tensors: Iterator[Tensor | None], group: type[Group]) -> Group:

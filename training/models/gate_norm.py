@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+EPSILON = 1e-5  # PyTorch's
+
 
 class GateNorm(nn.Module):
     """Layer norm of what a cell's gates read: Ba et al. 2016, section 3.1 and appendix.
@@ -22,8 +24,9 @@ class GateNorm(nn.Module):
     def forward(self, projected: Tensor) -> Tensor:
         """(..., gates * size) -> the same shape."""
         gates = projected.view(*projected.shape[:-1], self.gates, -1)  # (..., gates, size)
-        normal = F.layer_norm(gates, gates.shape[-1:]).flatten(-2)
-        return torch.addcmul(self.bias, normal, self.weight)
+        normal = F.layer_norm(gates, gates.shape[-1:], eps=EPSILON).flatten(-2)
+        # under autocast all in one type: a product of two types takes several times as long
+        return torch.addcmul(self.bias.to(normal.dtype), normal, self.weight.to(normal.dtype))
 
 
 def gate_norm(wanted: bool, gates: int, size: int, *lead: int) -> nn.Module:

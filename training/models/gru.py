@@ -18,6 +18,7 @@ from training.models.attentive_recurrence import (
     NOTHING_DROPPED,
     Kept,
     Memory,
+    Norms,
     Weights,
     conditional_states,
 )
@@ -25,6 +26,7 @@ from training.models.dropout import Dropout, WordDropout
 from training.models.family import Family, ModelConfig
 from training.models.gate_norm import gate_norm
 from training.models.gru_cell import GRUCell, next_state
+from training.models.norm_tape import Norm
 from training.models.recurrence import gru_states, scaled
 from training.models.seq2seq import Encoded, Seq2Seq, Step, Tensors
 from training.models.tying import Tying, tie_embeddings
@@ -165,8 +167,8 @@ class Encoder(nn.Module):
         inputs = self._project(both)
         first = embedded.new_zeros(2, len(embedded), self.gru.hidden_size)
         kept = self.state_dropout.draw(first)
-        if recurrence.pays(inputs) and not self.layer_norm:
-            states = gru_states(inputs, *self.directions("hh"), kept)
+        if recurrence.pays(inputs):
+            states = gru_states(inputs, *self.directions("hh"), Norm.of(self.hidden_norm), kept)
         else:
             states = self.loop(inputs, first, kept)
         forth, back = states.permute(1, 2, 0, 3)  # each (batch, src_len, size)
@@ -250,13 +252,12 @@ class GRU(Seq2Seq):
         embedded = self._embed(self.tgt_embedding, tgt_in)
         words, first = self.word_cell.project(embedded), encoded.state["hidden"]
         kept = Kept(self.state_dropout.draw(first), self.state_dropout.draw(first))
-        by_hand = recurrence.pays(words) and not self.config.layer_norm
-        if self.attention is None or not by_hand:
+        if self.attention is None or not recurrence.pays(words):
             states, contexts = self.loop(words, encoded, kept)
         else:
             memory = Memory(**encoded.memory, mask=encoded.src_mask)
-            weights = self._loop_weights(self.attention)
-            by_step = conditional_states(words.transpose(0, 1), first, memory, kept, weights)
+            weights, norms = self._loop_weights(self.attention), self._loop_norms()
+            by_step = conditional_states(words.transpose(0, 1), first, memory, kept, weights, norms)
             states, contexts = (x.transpose(0, 1) for x in by_step)
         hidden: Tensor = self.deep_output(states, contexts, embedded)
         return hidden
@@ -308,6 +309,10 @@ class GRU(Seq2Seq):
             *(context.input.weight, context.input.bias),
             *(context.hidden.weight, context.hidden.bias),
         )
+
+    def _loop_norms(self) -> Norms:
+        word, context = self.word_cell, self.context_cell
+        return Norms(*map(Norm.of, (word.hidden_norm, context.input_norm, context.hidden_norm)))
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
         embedded: Tensor = self.embedding_dropout(self.word_dropout(embedding(ids)))

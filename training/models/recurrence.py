@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from training.models.norm_tape import Norm, NormBack, NormTape
+
 
 def pays(x: Tensor) -> bool:
     """Whether to come here: in training on a CPU."""
@@ -96,43 +98,56 @@ class Slopes(NamedTuple):
         return above * self.carried[t]
 
 
-def gru_states(inputs: Tensor, weights: Tensor, biases: Tensor, kept: Tensor | None) -> Tensor:
+def gru_states(
+    inputs: Tensor, weights: Tensor, biases: Tensor, norm: Norm, kept: Tensor | None
+) -> Tensor:
     """States (steps, directions, batch, size) of GRUs that read side by side, from zero.
 
-    inputs (steps, directions, batch, 3 * size), projected; weights (directions, size, 3 * size)
-    and biases (directions, 1, 3 * size) of U h; kept (directions, batch, size), see `scaled`.
+    inputs (steps, directions, batch, 3 * size), projected; weights (directions, size, 3 * size),
+    biases and the norm's two (directions, 1, 3 * size), all of U h; kept (directions, batch, size),
+    see `scaled`.
     """
-    (states,) = by_hand(_GRUStates, inputs, weights, biases, kept)
+    (states,) = by_hand(_GRUStates, inputs, weights, biases, *norm, kept)
     return states
 
 
 class _GRUStates(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx, inputs: Tensor, weights: Tensor, biases: Tensor, kept: Tensor | None
+        ctx: FunctionCtx,
+        inputs: Tensor,
+        weights: Tensor,
+        biases: Tensor,
+        gain: Tensor | None,
+        norm_bias: Tensor | None,
+        kept: Tensor | None,
     ) -> tuple[Tensor]:
         steps, *rows, size = *inputs.shape[:-1], weights.shape[1]
         hidden = inputs.new_empty(steps + 1, *rows, size)
         hidden[0] = 0
         tape = Tape.blank(steps, hidden[0])
+        norm = NormTape.blank(Norm(gain, norm_bias), steps, hidden[0])
         for t in range(steps):
-            recurrent = torch.baddbmm(biases, scaled(hidden[t], kept), weights)
+            recurrent = norm.step(t, torch.baddbmm(biases, scaled(hidden[t], kept), weights))
             tape.step(t, inputs[t], recurrent, hidden[t], out=hidden[t + 1])
-        ctx.save_for_backward(weights, kept, hidden, *tape)  # type: ignore[arg-type]
+        ctx.save_for_backward(weights, kept, hidden, *norm, *tape)  # type: ignore[arg-type]
         return (hidden[1:],)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, to_states: Tensor) -> tuple[Tensor | None, ...]:
-        weights, kept, hidden, *tape = ctx.saved_tensors  # type: ignore[attr-defined]
+        weights, kept, hidden, *tapes = ctx.saved_tensors  # type: ignore[attr-defined]
         before, back_weights = hidden[:-1], weights.transpose(1, 2)
-        slopes = Tape(*tape).slopes(before)
+        *norm_tape, gates, candidates, recurrent = tapes
+        slopes = Tape(gates, candidates, recurrent).slopes(before)
         to_inputs = to_states.new_empty(*before.shape[:-1], weights.shape[2])
         to_recurrent, above = torch.empty_like(to_inputs), torch.zeros_like(before[0])
+        norm = NormBack(NormTape(*norm_tape), to_recurrent)
         for t in reversed(range(len(before))):
             carried = slopes.back(t, above + to_states[t], to_inputs[t], to_recurrent[t])
-            above = carried + scaled(torch.bmm(to_recurrent[t], back_weights), kept)
-        all_steps = [x.transpose(0, 1).flatten(1, 2) for x in (scaled(before, kept), to_recurrent)]
-        read, to_product = all_steps  # (directions, steps * batch, ...)
-        to_weights = torch.bmm(read.transpose(1, 2), to_product)
-        return to_inputs, to_weights, to_product.sum(1, keepdim=True), None
+            above = carried + scaled(torch.bmm(norm.step(t), back_weights), kept)
+        both = scaled(before, kept), norm.to_projected
+        read, to_product = (x.transpose(0, 1).flatten(1, 2) for x in both)
+        to_weights = torch.bmm(read.transpose(1, 2), to_product)  # of (directions, steps * batch)
+        to_biases = to_product.sum(1, keepdim=True)
+        return to_inputs, to_weights, to_biases, *norm.gradients(), None
