@@ -1,5 +1,6 @@
 """What is tried next and what is given up: the same for the same history, within the ranges."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,18 @@ def test_settings_stay_in_their_ranges_and_none_is_tried_twice(recipe: Recipe) -
             assert chosen.holds(trial.params[key]), (key, trial.params[key])
         assert type(trial.params["model.d_ff"]) is int
     assert len({str(trial.params) for trial in trials}) == 25
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_first_settings_lie_apart(recipe: Recipe, seed: int) -> None:
+    """Four points of a Sobol sequence lie in four quarters of every axis; random ones need not."""
+    trials = history(recipe, 5, seed)[1:]
+    rates = [math.log(t.params["optimizer.learning_rate"] / 1e-3, 60) for t in trials]
+    dropouts = [(t.params["model.dropout"] - 0.1) / 0.3 for t in trials]
+    assert sorted(int(4 * share) for share in rates) == [0, 1, 2, 3]
+    assert len({round(share, 3) for share in dropouts}) >= 3  # seven values in four quarters
+    assert sorted(t.params["model.d_ff"] for t in trials) == [8, 16, 24, 32]
+    assert sorted(t.params["model.norm"] for t in trials) == ["post", "post", "pre", "pre"]
 
 
 def test_a_space_that_is_used_up_is_searched_again(tmp_path: Path) -> None:
