@@ -86,6 +86,15 @@ class Evaluation:
     bleu: float
 
 
+@dataclass
+class Sitting:
+    """By which revision of this program, and on what, a run was trained from an update on."""
+
+    from_update: int
+    revision: str | None
+    machine: dict[str, str | int]
+
+
 class Spent(NamedTuple):
     """What a run has cost."""
 
@@ -100,7 +109,7 @@ class RunState:
     epoch counts finished epochs, position the updates done in the running one, of `per_epoch`;
     seconds were spent on updates, and cpu_seconds by all threads of the process meanwhile;
     evaluated_s is `seconds` at the latest evaluation; peak_rss_mib is the most memory (MiB) that
-    the process ever held.
+    the process ever held; sittings say by what it was trained, a line for each change.
     """
 
     update: int = 0
@@ -115,6 +124,13 @@ class RunState:
     evaluated_s: float = 0.0
     history: list[Evaluation] = field(default_factory=list)
     plateau: PlateauState = field(default_factory=PlateauState)
+    sittings: list[Sitting] = field(default_factory=list)
+
+    def sit(self, revision: str | None, machine: dict[str, str | int]) -> None:
+        """Note what trains from here on, where that is not what trained before."""
+        latest = self.sittings[-1] if self.sittings else None
+        if latest is None or (latest.revision, latest.machine) != (revision, machine):
+            self.sittings.append(Sitting(self.update, revision, machine))
 
     @property
     def epochs(self) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from mt.errors import CheckpointError
-from training.budget import Evaluation, RunState
+from training.budget import Evaluation, RunState, Sitting
 from training.durable_files import remove_folder, write_folder
 from training.schedule import PlateauState
 from training.tensors import (
@@ -219,4 +219,5 @@ def read_tensors(path: Path) -> Tensors:
 def _read_state(values: dict[str, Any]) -> RunState:
     history = [Evaluation(**entry) for entry in values["history"]]
     plateau = PlateauState(**values["plateau"])
-    return RunState(**{**values, "history": history, "plateau": plateau})
+    sittings = [Sitting(**entry) for entry in values.get("sittings", [])]  # runs of old have none
+    return RunState(**{**values, "history": history, "plateau": plateau, "sittings": sittings})

@@ -1,12 +1,14 @@
 """The evidence of finished runs in one folder: scores, curves, and every translation.
 
-`results.json` says what was trained, how and on what, and what came out for each seed; beside it
+`results.json` says what was trained, how and on what, and what came out for each seed: `trained`
+names programs and machines that trained it, `revision` and `machine` those that scored. Beside it
 stands `seedN.SPLIT.txt` for each seed, one detokenised translation a line, so that anyone can score
 them again.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -151,7 +153,7 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
 
 
 def _where(recipe: Recipe) -> Json:
-    """By which program and on what."""
+    """By which program, and on what, it is scored."""
     return {
         "revision": source_revision(),
         "machine": describe_machine(choose_device(recipe.training.device)),
@@ -178,6 +180,7 @@ def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> J
     return {
         "seed": final.origin.recipe["seed"],
         **_where(Recipe.model_validate(final.origin.recipe)),
+        "trained": [asdict(sitting) for sitting in state.sittings],
         "weights_sha256": final.sha256,
         "updates": state.update,
         "target_tokens": state.target_tokens,

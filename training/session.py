@@ -12,6 +12,7 @@ from training.checkpoint import Checkpoint, find_checkpoint
 from training.compilation import compile_for_training
 from training.crew import ALONE, GATHER, Crew
 from training.embeddings import load_embeddings
+from training.machine import describe_machine, source_revision
 from training.models import build_model
 from training.models.seq2seq import Seq2Seq
 from training.moving_average import MovingAverage
@@ -61,6 +62,7 @@ class Session:
         if checkpoint is not None:
             checkpoint.restore(self.model, self.optimizer, self.averaged)
             self.state = checkpoint.state
+        self.state.sit(source_revision(), describe_machine(self.device))
         self.shards: Shards | None = None
         if recipe.training.sharded and crew.size > 1:
             update = self.state.update

@@ -7,6 +7,7 @@ from mt.errors import ConfigError
 from training.budget import (
     Evaluation,
     RunState,
+    Sitting,
     Spent,
     TrainingConfig,
     passes_milestone,
@@ -47,6 +48,19 @@ def test_a_milestone_is_passed_once() -> None:
     assert passes_milestone(before, at, config)  # 100 tokens
     assert passes_milestone(at, after, config)  # two minutes
     assert not passes_milestone(after, Spent(2.1, 102), config)
+
+
+def test_a_sitting_is_noted_where_program_or_machine_change() -> None:
+    here: dict[str, str | int] = {"cores": 2}
+    there: dict[str, str | int] = {"cores": 4}
+    state = RunState()
+    for update, revision, machine in ((0, "a", here), (10, "a", here), (20, "b", here)):
+        state.update = update
+        state.sit(revision, dict(machine))
+    state.sit("b", dict(there))
+    state.sit("b", dict(there))
+    expected = [Sitting(0, "a", here), Sitting(20, "b", here), Sitting(20, "b", there)]
+    assert state.sittings == expected
 
 
 def test_progress_never_passes_one() -> None:

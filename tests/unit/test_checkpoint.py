@@ -12,7 +12,7 @@ import torch
 from mt.errors import CheckpointError
 from tests.tiny_models import tiny_gru, tiny_transformer
 from training import durable_files
-from training.budget import Evaluation, RunState
+from training.budget import Evaluation, RunState, Sitting
 from training.checkpoint import (
     Origin,
     average,
@@ -82,6 +82,7 @@ def test_the_state_comes_back(tmp_path: Path) -> None:
         seconds=1.5,
         history=[Evaluation(10, 1.25), Evaluation(20, 2.5)],
         plateau=PlateauState(0.5, 2.5, 1),
+        sittings=[Sitting(0, None, {"cores": 2}), Sitting(20, "abc", {"cores": 4})],
     )
     model = tiny_transformer()
     folder = save_checkpoint(tmp_path, model, stepped(model), state, ORIGIN)
@@ -89,6 +90,14 @@ def test_the_state_comes_back(tmp_path: Path) -> None:
     assert checkpoint.state == state
     assert checkpoint.origin == ORIGIN
     assert folder.name == "update-0000030"
+
+
+def test_a_state_from_before_sittings_were_noted_is_read(tmp_path: Path) -> None:
+    folder = save(tmp_path, 5)
+    facts = json.loads((folder / "state.json").read_text())
+    del facts["state"]["sittings"]
+    (folder / "state.json").write_text(json.dumps(facts))
+    assert read_checkpoint(folder).state == RunState(update=5)
 
 
 def test_a_state_before_any_score_is_valid_json(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ def test_everything_is_there_and_scores_again(runs: list[Path], tmp_path: Path) 
         assert [point["update"] for point in facts["validation"]] == [10, 12]
         assert [point["update"] for point in facts["curve"]] == [1]
         assert facts["processor_minutes"] > 0
+        (sitting,) = facts["trained"]
+        assert sitting["from_update"] == 0
+        assert sitting["machine"] == facts["machine"]
     mean = saved["mean"]["BLEU"]
     assert mean["mean"] == pytest.approx(sum(values) / 2)
     assert mean["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
