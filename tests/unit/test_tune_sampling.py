@@ -36,7 +36,7 @@ def history(recipe: Recipe, count: int, seed: int) -> list[FrozenTrial]:
     trials: list[FrozenTrial] = []
     for _ in range(count):
         settings = propose(recipe, trials, seed)
-        bleu = 40 - 100 * abs(settings["model.dropout"] - 0.2)
+        bleu = 40 - 100 * abs(settings.get("model.dropout", 0.3) - 0.2)
         trials.append(completed(recipe, settings, bleu))
     return trials
 
@@ -78,6 +78,21 @@ def test_the_first_settings_lie_apart(recipe: Recipe, seed: int) -> None:
     assert len({round(share, 3) for share in dropouts}) >= 3  # seven values in four quarters
     assert sorted(t.params["model.d_ff"] for t in trials) == [8, 16, 24, 32]
     assert sorted(t.params["model.norm"] for t in trials) == ["post", "post", "pre", "pre"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_axes_without_steps_are_spread_too(tmp_path: Path, seed: int) -> None:
+    ranges = {
+        "schedule.warmup_updates": {"low": 1, "high": 10000, "log": True},
+        "loss.label_smoothing": {"low": 0.0, "high": 0.4},
+    }
+    recipe = tiny_recipe(tmp_path, tune=ranges)
+    trials = history(recipe, 5, seed)[1:]
+    warmups = [trial.params["schedule.warmup_updates"] for trial in trials]
+    assert all(type(updates) is int for updates in warmups)
+    assert sorted(int(math.log10(updates)) for updates in warmups) == [0, 1, 2, 3]
+    smoothings = [trial.params["loss.label_smoothing"] for trial in trials]
+    assert sorted(int(10 * smoothing) for smoothing in smoothings) == [0, 1, 2, 3]
 
 
 def test_a_space_that_is_used_up_is_searched_again(tmp_path: Path) -> None:

@@ -66,12 +66,15 @@ def _spread(recipe: Recipe, tried: Sequence[FrozenTrial], seed: int) -> Iterator
     """Points of a scrambled Sobol sequence, from this trial's on.
 
     However few there are they lie apart, where random ones may nearly coincide: Bousquet et al.
-    2017, "Critical hyper-parameters: no random, no cry", section 1; Owen 1998.
+    2017, "Critical hyper-parameters: no random, no cry", section 1.
     """
-    axes, first = space(recipe), len(tried) - 1
-    points = SobolEngine(len(axes), scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    own, first = as_written(recipe), len(tried) - 1
+    points = SobolEngine(len(own), scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     for shares in points.draw(first + _DRAWS, dtype=torch.float64)[first:].tolist():
-        yield {key: _at(share, axes[key]) for key, share in zip(axes, shares, strict=True)}
+        yield {
+            key: _at(share, chosen, isinstance(own[key], int))
+            for share, (key, chosen) in zip(shares, recipe.tune.items(), strict=True)
+        }
 
 
 def _likely(recipe: Recipe, tried: Sequence[FrozenTrial], seed: int) -> Iterator[Settings]:
@@ -84,17 +87,20 @@ def _likely(recipe: Recipe, tried: Sequence[FrozenTrial], seed: int) -> Iterator
         yield study.ask(space(recipe)).params
 
 
-def _at(share: float, axis: BaseDistribution) -> object:
-    """The value below which this share of an axis lies, from 0 to 1 without it."""
-    if isinstance(axis, CategoricalDistribution):
-        return axis.choices[int(share * len(axis.choices))]
-    assert isinstance(axis, FloatDistribution | IntDistribution)
-    if axis.log:
-        value = axis.low * (axis.high / axis.low) ** share
-        return round(value) if isinstance(axis, IntDistribution) else value
-    if axis.step is None:
-        return axis.low + share * (axis.high - axis.low)
-    return axis.low + axis.step * int(share * (round((axis.high - axis.low) / axis.step) + 1))
+def _at(share: float, chosen: Range, whole: bool) -> object:
+    """The value below which this share of a range lies, from 0 to 1 without it."""
+    if chosen.choices is not None:
+        return chosen.choices[int(share * len(chosen.choices))]
+    numbers = chosen.numbers()
+    low, high = numbers["low"], numbers["high"]
+    step = numbers.get("step", 1 if whole else None)
+    if chosen.log:
+        value = low * (high / low) ** share
+    elif step is None:
+        value = low + share * (high - low)
+    else:
+        value = low + step * int(share * (round((high - low) / step) + 1))
+    return round(value) if whole else value
 
 
 def is_hopeless(study: optuna.Study, curve: Sequence[float]) -> bool:
