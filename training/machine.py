@@ -22,12 +22,18 @@ def describe_machine(device: torch.device) -> dict[str, str | int]:
 
 
 def source_revision() -> str | None:
-    """The commit of this program's source, where it is a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """The commit of this program's source, where it is a checkout.
+
+    None where it is installed, though it be into a folder of somebody else's checkout.
+    """
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "rev-parse", "HEAD", "--show-prefix"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
+    commit, folder, *_ = told.split("\n")
+    return commit if folder == f"{here.name}/" else None
 
 
 def _processor() -> str:
