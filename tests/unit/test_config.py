@@ -53,11 +53,11 @@ def test_an_unknown_key_is_refused_with_file_and_dotted_key(tmp_path: Path) -> N
 
 def test_all_problems_stand_in_one_line_without_the_input(tmp_path: Path) -> None:
     message = refused(tmp_path, "colour: blue\noptimizer: {learning_rate: -7}\n")
-    assert "name: Field required" in message
-    assert "optimizer.learning_rate: Input should be greater than 0" in message
-    assert "colour: Extra inputs" in message
-    assert "blue" not in message
-    assert "-7" not in message
+    assert message == (
+        f"{tmp_path}/recipe.yaml: name: Field required; "
+        "optimizer.learning_rate: Input should be greater than 0; "
+        "colour: Extra inputs are not permitted"
+    )
 
 
 def test_a_key_of_several_lines_leaves_the_error_on_one() -> None:

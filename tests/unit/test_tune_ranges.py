@@ -91,11 +91,12 @@ def test_a_range_that_is_none_is_refused_with_its_key(
 
 def test_another_section_s_error_is_told_alone(tmp_path: Path) -> None:
     values = recipe_values(tmp_path) | {"tune": RANGES, "optimizer": {"learning_rate": 0}}
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
     with pytest.raises(ConfigError) as refusal:
-        load_recipe(tmp_path / "recipe.yaml")
-    assert "optimizer.learning_rate" in str(refusal.value)
-    assert "tune" not in str(refusal.value)
+        load_recipe(path)
+    says = "optimizer.learning_rate: Input should be greater than 0"
+    assert str(refusal.value) == f"{path}: {says}"
 
 
 def test_values_by_dotted_key_and_back() -> None:
