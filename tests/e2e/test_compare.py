@@ -57,6 +57,7 @@ def test_equal_budgets_are_equal(folder: Path) -> None:
         assert one.views == ("tokens", "flops")
         assert one.curve[-1].target_tokens == pytest.approx(one.target_tokens)
         assert one.energy.joules == pytest.approx(one.processor_minutes * 60 * 5, rel=0.1)
+        assert [(sat.from_update, sat.machine) for sat in one.trained] == [(0, found.machine)]
         assert (folder / "out" / one.folder / "final").is_dir()
 
 

@@ -73,6 +73,8 @@ def test_rows_may_change_the_search_or_who_translates(
     base, other = rows["base"].weights_sha256, rows["another seed"].weights_sha256
     assert rows["greedy"].weights_sha256 == rows["tuned"].weights_sha256 == base
     assert rows["both"].weights_sha256 == (*base, *other)
+    assert rows["both"].trained == rows["base"].trained + rows["another seed"].trained
+    assert [sitting.from_update for sitting in rows["both"].trained] == [0, 0]
     assert rows["greedy"].search.beam_size == 1
     assert rows["tuned"].search.length_penalty in PENALTIES
     assert rows["both"].training_minutes == pytest.approx(

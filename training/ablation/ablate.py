@@ -150,6 +150,7 @@ def _measure(finished: dict[str, Finished], row: Row) -> Measured:
         training_minutes=sum(state.cpu_seconds for state in states) / 60,
         decoding_minutes=translated.minutes,
         target_tokens=sum(state.target_tokens for state in states),
+        trained=tuple(sitting for state in states for sitting in state.sittings),
         weights_sha256=tuple(run.sha256 for run in runs),
     )
 

@@ -8,6 +8,7 @@ from mt.bundle import Score
 from mt.config import Strict
 from mt.search_options import SearchOptions
 from training.ablation.plan import BASE, Plan
+from training.budget import Sitting
 from training.durable_files import write_file
 from training.machine import describe_machine
 from training.precision import choose_device
@@ -19,7 +20,8 @@ class Measured(Strict):
     """A row's BLEU on the test set, its difference from another row's, and what it cost.
 
     Minutes are those of one processor, of all models of the row together; decoding takes in what
-    choosing the length penalty took.
+    choosing the length penalty took. trained: by which revisions and on what the row's models were,
+    one after the other.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Measured(Strict):
     training_minutes: float
     decoding_minutes: float
     target_tokens: int
+    trained: tuple[Sitting, ...]
     weights_sha256: tuple[str, ...]
 
     @property

@@ -1,7 +1,7 @@
 """What a comparison holds: `OUT/comparison.json`, and the text files beside it.
 
 * Comparison
-  - how it was made        command, versions, machine, revision, Protocol
+  - how it was made        command, Protocol; versions, machine and revision of what compared
   - what was compared      ComparedSystem x seed x DataCondition x View, on each TestSet
   - Run                    one training: cost, learning curve
   - Point                  the weights of a run that stand for it in one view of the budget
@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError
 from mt.bundle import Score
 from mt.config import Strict, describe
 from mt.errors import ConfigError
+from training.budget import Sitting
 
 FILE = "comparison.json"
 SCHEMA_VERSION: Literal[1] = 1
@@ -163,6 +164,9 @@ class Run(Strict):
     processor_minutes: float
     minutes: float = Field(description="by the clock")
     flops: float
+    trained: tuple[Sitting, ...] = Field(
+        (), description="by which revisions, on what; empty: the run is older than such notes"
+    )
     target_tokens_per_processor_s: float
     peak_memory_mib: float = Field(description="resident, of the whole process; 0: not measured")
     energy: Energy

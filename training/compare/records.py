@@ -178,6 +178,7 @@ def _run(comparing: Comparing, job: Job) -> Run:
         processor_minutes=_minutes(state),
         minutes=round(state.seconds / 60, 4),
         flops=state.target_tokens * flops,
+        trained=tuple(state.sittings),
         target_tokens_per_processor_s=state.target_tokens / state.cpu_seconds,
         peak_memory_mib=round(state.peak_rss_mib, 1),
         energy=estimate_energy(state.cpu_seconds),
