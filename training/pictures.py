@@ -99,5 +99,7 @@ def _ticks(limits: tuple[float, float]) -> list[float]:
 
 
 def _label(results: dict[str, Any]) -> str:
-    count = len(results["seeds"])
-    return f"{results['recipe']}, {count} seed{'s' if count > 1 else ''}"
+    """Recipe, seeds and updates: the same recipe may have been published after more of them."""
+    seeds = results["seeds"]
+    count = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+    return f"{results['recipe']}, {count}, {max(seed['updates'] for seed in seeds):,} updates"

@@ -23,7 +23,10 @@ def write_results(folder: Path, curves: list[list[float]]) -> Path:
         "recipe": f"recipe-{folder.name}",
         "split": "test2016",
         "settings": {"training": {"keep_at_minutes": [5, 10, 20]}},
-        "seeds": [{"search": {"beam_size": 5}, "curve": points(curve)} for curve in curves],
+        "seeds": [
+            {"search": {"beam_size": 5}, "updates": 1000 * len(curve), "curve": points(curve)}
+            for curve in curves
+        ],
     }
     (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     return folder
@@ -35,7 +38,8 @@ def test_each_folder_is_a_line(tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "curves.svg"
     minutes_to_bleu([one, two], picture)
     text = picture.read_text(encoding="utf-8")
-    for words in ("recipe-one, 1 seed", "recipe-two, 2 seeds", "minutes of one core", "test2016"):
+    labels = ("recipe-one, 1 seed, 3,000 updates", "recipe-two, 2 seeds, 3,000 updates")
+    for words in (*labels, "minutes of one core", "test2016"):
         assert words in text
     first = picture.read_bytes()
     minutes_to_bleu([one, two], picture)
