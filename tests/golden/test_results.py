@@ -12,9 +12,12 @@ import training
 from mt.config import validate
 from training.corpora.corpus import open_corpus
 from training.evaluate import bleu, chrf, lowercased_tokenised_bleu
-from training.recipe import Recipe
+from training.recipe import Recipe, load_recipe, to_values
+from training.tune.ranges import flat
 
-RESULTS = sorted(Path(training.__file__).parent.joinpath("results").glob("*/results.json"))
+FOLDER = Path(training.__file__).parent / "results"
+RESULTS = sorted(FOLDER.glob("*/results.json"))
+SEARCHES = sorted(FOLDER.glob("*/tune.json"))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -47,3 +50,13 @@ def test_hypotheses_score_as_published(path: Path) -> None:
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.parent.name)
 def test_the_folder_is_called_after_its_recipe(path: Path) -> None:
     assert path.parent.name.startswith(read(path)["recipe"])
+
+
+@pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.parent.name)
+def test_the_recipe_beside_a_search_has_its_best_settings(path: Path) -> None:
+    for name, found in read(path)["recipes"].items():
+        complete = [trial for trial in found["trials"] if trial["state"] == "complete"]
+        best = max(complete, key=lambda trial: trial["BLEU"])
+        assert found["best"] == best
+        recipe = flat(to_values(load_recipe(path.with_name(f"{name}.yaml"))))
+        assert recipe | best["settings"] == recipe

@@ -18,6 +18,7 @@ from training.budget import Evaluation, RunState
 from training.corpora.corpus import Corpus
 from training.finish import TrainResult
 from training.interrupts import StopRequest
+from training.machine import describe_machine
 from training.recipe import Recipe, load_recipe, to_values, to_yaml
 from training.train import train
 from training.tune.search import tune, with_settings
@@ -103,6 +104,8 @@ def test_every_recipe_gets_the_same_number_of_trials_and_the_first_as_written(
             assert trial["minutes"] >= 0
             assert [point["update"] for point in trial["validation"]] == [4, 8, 12]
             assert "tok:13a" in trial["signature"]
+            assert [sitting["from_update"] for sitting in trial["trained"]] == [0]
+            assert trial["trained"][0]["machine"] == describe_machine(torch.device("cpu"))
         best = max(trial["BLEU"] for trial in found["trials"])
         assert found["best"]["BLEU"] == best
 

@@ -65,6 +65,7 @@ def _trial_values(trial: FrozenTrial) -> dict[str, Any]:
         "BLEU": trial.value,
         "signature": facts["signature"],
         "minutes": round(_minutes(trial), 2),
+        "trained": facts.get("trained", []),  # searches of old do not have it
         "validation": [{"update": update, "BLEU": bleu} for update, bleu in curve],
     }
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from mt.config import validate
@@ -143,6 +144,7 @@ def _store(
             "minutes": state.seconds / 60,
             "why": result.reason if result else why,
             "signature": score.signature if score else "",
+            "trained": [asdict(sitting) for sitting in state.sittings],
         },
     )
     say(f"{study.name}: " + (f"BLEU {score.value:.2f}" if score else f"given up, {why}"))

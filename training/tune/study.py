@@ -38,7 +38,7 @@ class RecipeStudy:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """Completed and pruned trials; attributes hold `updates`, `minutes`, `why` and more."""
+        """Completed and pruned trials; attributes hold `updates`, `minutes`, `trained` and more."""
         return self._study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
 
     @property
@@ -60,9 +60,9 @@ class RecipeStudy:
         settings: Settings,
         bleu: float | None,
         curve: Sequence[float],
-        facts: dict[str, str | float | list[int]],
+        facts: dict[str, Any],
     ) -> None:
-        """Store a finished trial; one without BLEU was pruned. `facts` are its attributes."""
+        """Store a finished trial; one without BLEU was pruned. `facts`: attributes, as in JSON."""
         self._study.add_trial(
             create_trial(
                 state=TrialState.PRUNED if bleu is None else TrialState.COMPLETE,
