@@ -28,23 +28,23 @@ _SETTING = click.option(
 @click.option(
     "--workers", type=click.IntRange(min=2), help="Share the work out to so many, on Ray Train."
 )
-@click.option(
-    "--ray", "address", default="local", show_default=True, help="Cluster of --workers, or auto."
-)
+@click.option("--ray", metavar="ADDRESS", help="Cluster of --workers, or auto [local].")
 def train(
-    recipe: str, overrides: tuple[str, ...], out: Path | None, workers: int | None, address: str
+    recipe: str, overrides: tuple[str, ...], out: Path | None, workers: int | None, ray: str | None
 ) -> None:
     """Train RECIPE (a YAML file, or a shipped recipe's name); again to go on where it stopped."""
     chosen = read_recipe(recipe, overrides)
     run = out or Path("runs") / chosen.name
     if workers is None:
+        if ray is not None:
+            raise ConfigError("--ray needs --workers: how many share the work out")
         from training.train import train as train_recipe
 
         result = train_recipe(chosen, run)
     else:
         from training.distributed import train_together
 
-        result = train_together(chosen, run, workers, address)
+        result = train_together(chosen, run, workers, ray or "local")
     click.echo(result.summary())
     if not result.finished:
         click.get_current_context().exit(INTERRUPTED)
@@ -153,6 +153,8 @@ def evaluate(
     from training.system import open_systems
 
     options = _search(beam_size, length_penalty, tune_length_penalty)
+    for path in filter(None, (hypotheses, report)):
+        _check_writable(path)
     system = open_systems(models, precision, threads)
     scored = score_system(system, split, options, sentences, lowercase, tune_length_penalty)
     for line in scored.lines():
@@ -385,9 +387,17 @@ def _search(beam_size: int, length_penalty: float | None, tuned: bool) -> Search
     )
 
 
-def _write(path: Path, text: str) -> None:
+def _check_writable(path: Path) -> None:
+    """Before anything is spent on what would be written there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror})") from None

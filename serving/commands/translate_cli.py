@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
+from click.core import ParameterSource
 
 from mt.config import validate
 from mt.errors import ConfigError
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from serving.commands.file_jobs import FileJob
 
 PATH = click.Path(path_type=Path)
+_SAY_NOTHING = {  # of each way to translate: the flags that belong to another
+    "--ray": {"server", "source", "target", "model", "glossary", "kind", "scores", "batch"},
+    "--server": {"precision", "threads", "actors", "field"},
+    "a BUNDLE": {"source", "target", "model", "glossary", "actors", "field"},
+}
 
 
 @click.command()
@@ -82,8 +88,8 @@ def translate(
     given = {name: value for name, value in search.items() if value is not None}
     work = Work(out, kind, scores, batch)
     if ray:
+        _refuse_others("--ray")
         _in_bulk(
-            server,
             inputs,
             work,
             given,
@@ -92,11 +98,26 @@ def translate(
         )
         return
     if server is not None:
+        _refuse_others("--server")
         _by_server(server, source, target, (model, glossary), inputs, work, given)
         return
     if not inputs:
         raise click.UsageError("Missing argument 'BUNDLE', or name a server by --server.")
+    _refuse_others("a BUNDLE")
     _by_bundle(inputs[0], inputs[1:], work, given, {"precision": precision, "threads": threads})
+
+
+def _refuse_others(way: str) -> None:
+    """Flags that were given and would say nothing."""
+    context = click.get_current_context()
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in _SAY_NOTHING[way]
+        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ConfigError(f"{way} goes without {', '.join(given)}")
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,8 @@ class Work:
             return None
         if self.kind == "lines":
             raise ConfigError("lines go to standard output; leave --out or --format lines out")
+        if self.scores:
+            raise ConfigError("--scores is for lines; leave it out with --out")
         return f".{self.kind.removeprefix('.')}" if self.kind else ""
 
     def jobs(self, files: Sequence[str]) -> "list[FileJob]":
@@ -141,6 +164,8 @@ def _by_bundle(
     options = validate(search, SearchOptions, where="translate")
     chosen = validate(engine, EngineSettings, "translate")
     if work.ending is not None:
+        if max(options.n_best, options.samples) > 1:
+            raise ConfigError("a file has one translation; leave --n-best and --samples out")
         from serving.commands import local_files  # with ONNX Runtime
 
         jobs = work.jobs(files)
@@ -153,7 +178,6 @@ def _by_bundle(
 
 
 def _in_bulk(
-    server: str | None,
     inputs: Sequence[str],
     work: Work,
     search: dict[str, Any],
@@ -166,8 +190,6 @@ def _in_bulk(
     from serving.commands import file_jobs
     from serving.settings import EngineSettings
 
-    if server is not None or work.kind is not None or work.scores:
-        raise ConfigError("--ray goes without --server, --format and --scores")
     if len(inputs) < 2 or work.out is None:
         raise ConfigError("--ray needs a BUNDLE, FILES and --out")
     options = validate(search, SearchOptions, where="translate")

@@ -166,6 +166,8 @@ def test_flags_that_do_not_fit_are_refused(folder: Path) -> None:
         ([a, b, "--tokens", "5", "--margin", "1"], "--margin: only together with --promote"),
         ([a, b, "--settings", "s.yaml"], "--settings: only together with --promote"),
         ([a, "--promote", a, b], "two models, at most one --split and no recipes"),
+        (["--promote", a, b, "--dry-run", "--set", "a=b"], "--set, --dry-run: not together with"),
+        (["--promote", a, b, "--minutes", "5", "--ray", "auto"], "--ray, --minutes: not together"),
     ):
         with pytest.raises(ConfigError, match=message):
             CliRunner().invoke(cli.compare, arguments, catch_exceptions=False)

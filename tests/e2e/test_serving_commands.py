@@ -115,6 +115,10 @@ def test_bad_lines(bundle: Path, stdin: bytes, message: str) -> None:
         (["--top-k", "5"], "translate: the whole: only samples have a top_k"),
         (["--samples", "1", "--temperature", "0"], "translate: temperature: "),
         (["--threads", "0"], "translate: threads: "),
+        (["--source", "zh", "--model", "x"], "a BUNDLE goes without --source, --model"),
+        (["--actors", "3"], "a BUNDLE goes without --actors"),
+        (["--scores", "--out", "o"], "--scores is for lines"),
+        (["--n-best", "2", "--out", "o"], "a file has one translation; leave --n-best"),
     ],
 )
 def test_bad_flags(bundle: Path, flags: list[str], message: str) -> None:

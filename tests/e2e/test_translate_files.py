@@ -166,6 +166,8 @@ def _forget(server: str, note: Path) -> None:
         (["--server", "URL", "--target", "en", "--format", "srt", "a"], "name --out too"),
         (["--server", "URL", "--target", "en", "--format", "lines", "--out", "o", "a"], "leave"),
         (["--server", "URL", "--target", "en", "--n-best", "2", "--out", "o", "in"], "for lines"),
+        (["--server", "URL", "--target", "en", "--scores", "--out", "o", "in"], "for lines"),
+        (["--server", "URL", "--target", "en", "--threads", "4", "in"], "goes without --threads"),
     ],
 )
 @pytest.mark.usefixtures("folder")

@@ -54,6 +54,14 @@ def test_forward_pairs_have_the_given_text_as_source_and_no_tag(
     assert (facts["source"], facts["target"], facts["tag"]) == ("fr", "en", None)
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path, bundle: Path) -> None:
+    text = tmp_path / "mono.txt"
+    text.write_text("Il dort.\n")
+    arguments = [str(bundle), str(text), "--out", str(text)]
+    with pytest.raises(ConfigError, match=r"mono\.txt cannot be written \(File exists\)$"):
+        CliRunner().invoke(backtranslate, arguments, catch_exceptions=False)
+
+
 def test_both_halves_mean_the_same_file(tmp_path: Path) -> None:
     assert extra.SYNTHETIC == PROVENANCE
     (tmp_path / PROVENANCE).write_text("{}")

@@ -207,7 +207,7 @@ def test_the_training_job_is_a_command_that_the_cluster_has_room_for() -> None:
         if verb == "train":
             load_named = read_recipe(given["recipe"], given["overrides"])
             wanted = given["workers"] * (load_named.training.threads or 1)
-            assert given["address"] == "auto"
+            assert given["ray"] == "auto"
     cores = sum(
         group["replicas"] * int(group["rayStartParams"]["num-cpus"])
         for group in job["rayClusterSpec"]["workerGroupSpecs"]

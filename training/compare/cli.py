@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -72,9 +72,19 @@ def compare(
     Every system is trained with every seed; comparison.json, in the folder, holds all that was
     found.
     """
+    budgets = {"tokens": tokens, "minutes": minutes, "flops": flops}
     if promote is not None:
         if recipes or splits[1:]:
             raise ConfigError("--promote takes two models, at most one --split and no recipes")
+        training: dict[str, object] = {
+            "--set": overrides or None,
+            "--out": out,
+            "--seeds": seeds,
+            "--ray": ray,
+        }
+        training |= {f"--{name}": value for name, value in budgets.items()}
+        training |= {"--dry-run": dry_run or None}
+        _refuse(training, "not together with --promote, which trains nothing")
         _promote(promote, margin, splits, beam_size, sentences, jobs, report, settings)
         return
     gate = {
@@ -84,11 +94,16 @@ def compare(
         "--json": report,
         "--settings": settings,
     }
-    if given := [flag for flag, value in gate.items() if value is not None]:
-        raise ConfigError(f"{', '.join(given)}: only together with --promote")
-    budgets = {"tokens": tokens, "minutes": minutes, "flops": flops}
+    _refuse(gate, "only together with --promote")
     plan = read_any_plan(recipes, overrides, seeds, splits, **budgets)
     _compare(plan, out or _FOLDER / plan.name, jobs, ray, dry_run)
+
+
+def _refuse(flags: Mapping[str, object], why: str) -> None:
+    """Flags that were given and would say nothing."""
+    given = [flag for flag, value in flags.items() if value is not None]
+    if given:
+        raise ConfigError(f"{', '.join(given)}: {why}")
 
 
 def read_any_plan(
@@ -105,10 +120,10 @@ def read_any_plan(
     """
     path = _plan_file(names)
     if path is not None:
-        flags: dict[str, object] = {"--seeds": seeds, "--split": splits, "--set": overrides}
+        flags: dict[str, object] = {"--seeds": seeds}
+        flags |= {"--split": splits or None, "--set": overrides or None}
         flags |= {f"--{name}": value for name, value in budgets.items()}
-        if given := [flag for flag, value in flags.items() if value]:
-            raise ConfigError(f"{', '.join(given)}: the plan {path} says that; change it there")
+        _refuse(flags, f"the plan {path} says that; change it there")
         return read_plan(path)
     named = [(read_recipe(name).name, name) for name in names]
     plan = plan_of_recipes(named, overrides, seeds or 3, **budgets)
