@@ -25,6 +25,11 @@ def choose_device(device: Device) -> torch.device:
     return torch.device(device)
 
 
+def choose_device_to_read_on(device: Device) -> torch.device:
+    """The device that runs what was trained on another: a CPU where the GPU it names is not."""
+    return choose_device("auto" if device == "cuda" else device)
+
+
 def use_threads(threads: int | None) -> int:
     """Give torch this many CPU threads (None: every core this process may use)."""
     chosen = threads or len(os.sched_getaffinity(0))

@@ -8,7 +8,7 @@ from mt.bundle import Score
 from mt.errors import ConfigError
 from mt.search_options import SearchOptions
 from training.console import Progress
-from training.corpora.corpus import Corpus, open_corpus
+from training.corpora.corpus import Corpus
 from training.corpora.pair import Pair
 from training.evaluate import Evaluated, evaluate
 from training.length_penalty import PENALTIES, TunedPenalty
@@ -75,7 +75,7 @@ def score_system(
         ConfigError: the corpus has no test set, or the penalty would be tuned on what is scored.
         CorpusError: it has no such split, or cannot be had.
     """
-    corpus = open_corpus(system.recipe.corpus)
+    corpus = system.open_corpus()
     chosen, options, tuned = split or first_test_set(corpus), options or SearchOptions(), None
     if tune_length_penalty:
         tuned = _tuned(system, corpus, chosen, options, sentences)

@@ -3,8 +3,8 @@ it is served.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,9 +15,10 @@ from mt.config import validate
 from mt.errors import ConfigError
 from mt.stepper import Stepper, runtime
 from mt.tokenizer import Tokenizer
+from training.corpora.corpus import Corpus, open_corpus
 from training.cpu_memory import keep_freed_memory
 from training.ensemble import EnsembleStepper
-from training.precision import choose_device, rows_at_once
+from training.precision import choose_device_to_read_on, rows_at_once
 from training.recipe import Recipe
 from training.stepper import TorchStepper
 from training.trained import load_trained
@@ -29,7 +30,7 @@ class System:
 
     sha256 is that of its weights; precision says which graphs or weights answer; members are the
     checksums of the models of an ensemble, whose sha256 is that of these; max_rows live hypotheses
-    suit its device.
+    suit its device; corpus_sha256: of the files it was trained on, by name.
     """
 
     name: str
@@ -40,13 +41,24 @@ class System:
     precision: str
     members: tuple[str, ...] = ()
     max_rows: int = 256
+    corpus_sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def open_corpus(self) -> Corpus:
+        """The corpus it was trained on, to be tested on.
+
+        Raises:
+            CorpusError: it cannot be had, or its cut files have changed since.
+        """
+        corpus = open_corpus(self.recipe.corpus)
+        corpus.check_cut(self.corpus_sha256)
+        return corpus
 
 
 def open_systems(paths: Sequence[Path], precision: str | None = None, threads: int = 2) -> System:
     """Open one model, or several as one ensemble.
 
     Raises:
-        ConfigError: see `ensemble_of`.
+        ConfigError: see `ensemble_of` and `open_system`.
         BundleError, CheckpointError: see `open_system`.
     """
     systems = [open_system(path, precision, threads) for path in paths]
@@ -95,13 +107,19 @@ def open_system(path: Path, precision: str | None = None, threads: int = 2) -> S
     Raises:
         BundleError: a bundle that is damaged, or lacks the precision.
         CheckpointError: no trained model there, or a damaged one.
+        ConfigError: a precision is asked of a run.
     """
     if (path / bundles.MANIFEST).is_file():
         return _from_bundle(bundles.open(path), precision, threads)
+    if precision is not None:
+        raise ConfigError(
+            f"{path} is no bundle: --precision {precision} chooses among a bundle's graphs; "
+            "leave it out, or export the run first"
+        )
     trained = load_trained(path)
     keep_freed_memory()  # a step frees its caches and asks for longer ones
     torch.set_num_threads(threads)
-    device = choose_device(trained.recipe.training.device)
+    device = choose_device_to_read_on(trained.recipe.training.device)
     model = trained.model.to(device)
     stepper = TorchStepper(model, trained.tokenizer.never_emitted())
     return System(
@@ -112,6 +130,7 @@ def open_system(path: Path, precision: str | None = None, threads: int = 2) -> S
         trained.sha256,
         "torch-fp32",
         max_rows=rows_at_once(device),
+        corpus_sha256=trained.origin.corpus_sha256,
     )
 
 
@@ -124,4 +143,5 @@ def _from_bundle(bundle: bundles.Bundle, precision: str | None, threads: int) ->
         validate(manifest.recipe, Recipe, where=f"{bundle.folder}: recipe"),
         manifest.checkpoint_sha256,
         precision or manifest.default_precision,
+        corpus_sha256=manifest.data.sha256,
     )

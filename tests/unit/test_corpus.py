@@ -107,6 +107,15 @@ def test_one_own_split_is_cut_into_three_after_cleaning(tmp_path: Path) -> None:
     assert (corpus.report.read, corpus.report.kept) == (42, 40)
 
 
+def test_a_cut_of_what_cleaning_has_dropped_says_what_it_dropped(tmp_path: Path) -> None:
+    file = tsv(tmp_path, "a", [("same", "same")] * 5)
+    corpus = own(files={"train": file}, split={"validation": 2, "test": 0})
+    with pytest.raises(
+        CorpusError, match=r"held out of 0; .*; cleaning read 5 pairs, kept 0; drop"
+    ):
+        list(corpus.pairs("validation"))
+
+
 def test_a_cut_without_a_test(tmp_path: Path) -> None:
     file = tsv(tmp_path, "a", [(f"s{n}", f"t{n}") for n in range(10)])
     corpus = own(files={"train": file}, split={"validation": 2, "test": 0})

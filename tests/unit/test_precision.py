@@ -11,8 +11,10 @@ from mt.errors import ConfigError
 from training import precision
 from training.cpu_memory import keep_freed_memory
 from training.precision import (
+    Device,
     autocast,
     choose_device,
+    choose_device_to_read_on,
     has_fast_bf16,
     rows_at_once,
     use_threads,
@@ -49,6 +51,21 @@ def test_the_device_is_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch)
     assert choose_device("auto").type == "cpu"
     with pytest.raises(ConfigError, match="device: cuda is not available"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        (True, {"cuda": "cuda", "auto": "cuda", "cpu": "cpu"}),
+        (False, {"cuda": "cpu", "auto": "cpu", "cpu": "cpu"}),
+    ],
+)
+def test_what_a_gpu_has_trained_is_read_on_a_cpu_too(
+    monkeypatch: pytest.MonkeyPatch, there: bool, expected: dict[Device, str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    for device, kind in expected.items():
+        assert choose_device_to_read_on(device).type == kind
 
 
 def test_a_gpu_searches_all_of_a_usual_test_set_at_once() -> None:

@@ -11,7 +11,7 @@ from training.ablation.plan import BASE, Plan
 from training.budget import Sitting
 from training.durable_files import write_file
 from training.machine import describe_machine
-from training.precision import choose_device
+from training.precision import choose_device_to_read_on
 from training.recipe import Recipe
 from training.significance import Difference
 
@@ -73,7 +73,7 @@ def write_report(plan: Plan, base: Recipe, folder: Path, rows: Sequence[Measured
     """
     report = {
         "plan": plan.model_dump(mode="json"),
-        "machine": describe_machine(choose_device(base.training.device)),
+        "machine": describe_machine(choose_device_to_read_on(base.training.device)),
         "interval": "paired bootstrap over sentences, 1,000 samples; one seed",
         "rows": [row.model_dump(mode="json") for row in rows],
     }

@@ -14,7 +14,6 @@ from mt.errors import ConfigError
 from mt.search_options import SearchOptions
 from training.compare.counts import count
 from training.compare.statistics import CONFIDENCE, Resampled, two_level
-from training.corpora.corpus import open_corpus
 from training.corpora.pair import Pair
 from training.evaluate import bleu, translate_sentences
 from training.scoring import evenly, first_test_set
@@ -123,7 +122,7 @@ def decide(
 
 
 def _pairs(system: System, gate: Gate) -> tuple[str, list[Pair]]:
-    corpus = open_corpus(system.recipe.corpus)
+    corpus = system.open_corpus()
     split = gate.split or first_test_set(corpus)
     pairs = evenly(list(corpus.pairs(split)), gate.sentences)
     if not pairs:

@@ -38,7 +38,7 @@ from training.corpora.corpus import Corpus
 from training.machine import describe_machine, source_revision
 from training.models import build_model
 from training.models.seq2seq import count_parameters
-from training.precision import choose_device
+from training.precision import choose_device_to_read_on
 from training.recipe import to_values
 
 _LIBRARIES = ("seq2serve", "torch", "numpy", "sacrebleu", "sentencepiece")
@@ -83,7 +83,7 @@ def record(
         name=plan.name,
         command=command,
         versions={"python": platform.python_version()} | {lib: version(lib) for lib in _LIBRARIES},
-        machine=describe_machine(choose_device(first.training.device)),
+        machine=describe_machine(choose_device_to_read_on(first.training.device)),
         revision=source_revision(),
         corpus=_corpus(comparing, found.corpus),
         protocol=_protocol(comparing, found),

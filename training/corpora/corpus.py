@@ -1,7 +1,7 @@
 """A recipe's corpus: published, embedded or own files, all seen the same way by what follows."""
 
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
@@ -135,6 +135,23 @@ class Corpus:
     def sha256(self) -> dict[str, str]:
         """Checksums of the files behind these splits, by file name; the same on every machine."""
         return {**self._origin.sha256, **self._extra.sha256}
+
+    def check_cut(self, trained: Mapping[str, str]) -> None:
+        """Refuse files that a splitter cuts otherwise than when a model was trained on them, for
+        what was training text then may be test text now. trained: `sha256` of that time.
+
+        Raises:
+            CorpusError: names the files.
+        """
+        if self._config.split is None:
+            return
+        now = self._origin.sha256
+        if changed := [name for name, digest in now.items() if trained.get(name) != digest]:
+            raise CorpusError(
+                f"{self.name}: {', '.join(changed)} is not what the model was trained on; cut "
+                "anew, its training pairs would be among those it is tested on: bring the old "
+                "file back, or train again"
+            )
 
     def pairs(self, split: str) -> Iterator[Pair]:
         """Pairs of a split as they were written, streaming.

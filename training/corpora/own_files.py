@@ -71,7 +71,12 @@ class CutFiles:
 
     @cached_property
     def _assignment(self) -> bytes:
-        return assign_splits(clean(self._own.pairs(TRAIN), self._cleaning), self._split)
+        report = CleaningReport()
+        cleaned = clean(self._own.pairs(TRAIN), self._cleaning, report)
+        try:
+            return assign_splits(cleaned, self._split)
+        except CorpusError as error:
+            raise CorpusError(f"{error}; cleaning {'; '.join(report.lines())}") from None
 
 
 def checksum(path: Path) -> str:

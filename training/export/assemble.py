@@ -65,7 +65,7 @@ def export(
     Raises:
         ConfigError: an unknown precision, a default that is not to be written, or a bad name.
         CheckpointError: there is no trained model, or it is damaged.
-        CorpusError: the validation text cannot be had.
+        CorpusError: the validation text cannot be had, or is cut from other files than it was.
         BundleError: the graphs do not translate as the checkpoint does, or `out` is no bundle.
     """
     wanted = {
@@ -78,6 +78,7 @@ def export(
     bundles.check_replaceable(out)
     trained = load_trained(checkpoint)
     corpus = open_corpus(trained.recipe.corpus)
+    corpus.check_cut(trained.origin.corpus_sha256)
     pairs = corpus.pairs(trained.recipe.evaluation.split)
     validation = list(islice(pairs, PARITY_SENTENCES + CALIBRATION_SENTENCES))
     data = Data(
