@@ -17,6 +17,7 @@ LIMITS = {  # settings that end a run, and the figure of the metrics that each b
     "max_epochs": "epoch",
     "max_tokens": "target_tokens",
 }
+_LATEST = 0.02
 
 
 class TrainingConfig(Strict):
@@ -169,6 +170,13 @@ def share_spent(figures: Mapping[str, float], config: TrainingConfig) -> float:
     limits = config.limits()
     shares = [figures.get(LIMITS[name], 0) / limit for name, limit in limits.items()]
     return min(max(shares) if config.end_at == "first" else min(shares), 1.0)
+
+
+def lies_at(mark: float, spent: float, update: int) -> bool:
+    """Whether weights after so much spent, in so many updates, are those that stand for a mark:
+    at most 2 % of it, or two updates, beyond it.
+    """
+    return mark <= spent <= mark + max(_LATEST * mark, 2 * spent / max(update, 1))
 
 
 def passes_milestone(before: Spent, after: Spent, config: TrainingConfig) -> bool:

@@ -17,6 +17,7 @@ from torch import nn
 
 from mt.errors import CheckpointError
 from training.budget import Evaluation, RunState, Sitting
+from training.console import say
 from training.durable_files import remove_folder, write_folder
 from training.schedule import PlateauState
 from training.tensors import (
@@ -160,7 +161,13 @@ def find_checkpoint(path: Path) -> Checkpoint:
     if (path / STATE).is_file():
         return read_checkpoint(path)
     if (path / FINAL / STATE).is_file():
-        return read_checkpoint(path / FINAL)
+        final = read_checkpoint(path / FINAL)
+        if beyond := update_beyond(path, final):
+            say(
+                f"warning: {path / FINAL} is of update {final.state.update:,}, but training has "
+                f"gone on to {beyond:,}; train it to its end, or name a checkpoint"
+            )
+        return final
     newest, problems = newest_checkpoint(path / CHECKPOINTS)
     if newest is None:
         why = "; ".join(problems) or "it is no run, or has not reached its first evaluation"
@@ -168,6 +175,14 @@ def find_checkpoint(path: Path) -> Checkpoint:
     for evaluation in newest.state.best(1):
         return read_checkpoint(checkpoint_folder(path / CHECKPOINTS, evaluation.update))
     return newest
+
+
+def update_beyond(run: Path, final: Checkpoint) -> int | None:
+    """The newest checkpoint's update where a run has gone on since it ended; else None."""
+    folders = checkpoint_folders(run / CHECKPOINTS)
+    names = (folder.name.removeprefix("update-") for folder in folders)
+    latest = max((int(name) for name in names if name.isdigit()), default=0)
+    return latest if latest > final.state.update else None
 
 
 def sha256_of_model(path: Path) -> str:
@@ -190,6 +205,13 @@ def prune(checkpoints: Path, keep: Iterable[int]) -> None:
     kept = {checkpoint_folder(checkpoints, update) for update in keep} | set(folders[-2:])
     for folder in folders:
         if folder not in kept:
+            remove_folder(folder)
+
+
+def forget_after(checkpoints: Path, update: int) -> None:
+    """Delete the checkpoints of later updates, which a run that goes on from here makes again."""
+    for folder in checkpoint_folders(checkpoints):
+        if folder > checkpoint_folder(checkpoints, update):
             remove_folder(folder)
 
 

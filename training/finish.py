@@ -42,7 +42,15 @@ class TrainResult:
         return self.final is not None
 
     def summary(self) -> str:
-        """How it ended, on one line."""
+        """How it ended and what to type next, on one line."""
+        return (
+            f"{self.outcome()}; next: seq2serve evaluate {self.run}"
+            if self.final
+            else self.outcome()
+        )
+
+    def outcome(self) -> str:
+        """How it ended."""
         if not self.finished:
             return (
                 f"stopped after update {self.state.update:,}, which is saved in {self.run}; "
@@ -51,7 +59,7 @@ class TrainResult:
         scores = ", ".join(f"{s.metric} {s.value:.2f} on {s.test_set}" for s in self.scores)
         return (
             f"{scores}: {self.final}, after {self.state.update:,} updates, {self.reason}; "
-            f"peak memory {self.state.peak_rss_mib:,.0f} MiB; next: seq2serve evaluate {self.run}"
+            f"peak memory {self.state.peak_rss_mib:,.0f} MiB"
         )
 
 

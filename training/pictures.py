@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from mt.errors import ConfigError
+from training.budget import lies_at
 
 
 def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
@@ -18,10 +19,12 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
     on a logarithmic axis; the bars span the seeds. The format follows the picture's ending.
 
     Raises:
-        ConfigError: a folder holds no results, they have no milestones, or the picture cannot be
-            written.
+        ConfigError: a folder holds no results, they have no milestones or several test sets, or
+            the picture cannot be written.
     """
     lines = [(folder, _read(folder)) for folder in folders]
+    if len(splits := {str(results.get("split")) for _, results in lines}) > 1:
+        raise ConfigError(f"one picture shows one test set, not {', '.join(sorted(splits))}")
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for folder, results in lines:
@@ -64,7 +67,7 @@ def _read(folder: Path) -> dict[str, Any]:
     path = folder / "results.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         raise ConfigError(f"{path} cannot be read; make it with: seq2serve publish") from None
 
 
@@ -78,17 +81,17 @@ def _read_points(folder: Path, results: dict[str, Any]) -> dict[float, list[floa
 def _points(results: dict[str, Any]) -> dict[float, list[float]]:
     """BLEU of every seed at each milestone, by its minutes as the recipe gives them.
 
-    A run that was killed may have passed a milestone twice: the later pass is its own.
+    A run of old that was killed may have passed a milestone twice: the later pass is its own.
     """
-    milestones = sorted(results["settings"]["training"]["keep_at_minutes"])
     points: dict[float, list[float]] = {}
-    for seed in results["seeds"]:
-        passed = {
-            max(at for at in milestones if at <= point["processor_minutes"]): point["BLEU"]
-            for point in seed["curve"]
-        }
-        for minutes, bleu in passed.items():
-            points.setdefault(minutes, []).append(bleu)
+    for at in results["settings"]["training"]["keep_at_minutes"]:
+        for seed in results["seeds"]:
+            passed = [
+                point["BLEU"]
+                for point in seed["curve"]
+                if lies_at(at, point["processor_minutes"], point["update"])
+            ]
+            points.setdefault(at, []).extend(passed[-1:])
     return {at: values for at, values in points.items() if len(values) == len(results["seeds"])}
 
 

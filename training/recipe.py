@@ -28,8 +28,14 @@ from training.subwords import SubwordsConfig
 from training.tune.ranges import Range, check_range, flat, replaced
 
 SHIPPED = Path(__file__).parent / "recipes"
+_GIVEN = "subwords.model"  # pieces that are not learnt
 _SAMPLING = "subwords.dropout"  # how text is cut while training: of no piece
 _MAY_CHANGE = ("name", "training", "evaluation", "tune")
+_OF_THE_MACHINE = (  # of `training` and `evaluation`: what neither makes nor chooses weights
+    *("training.device", "training.compile", "training.sharded", "training.threads"),
+    *("training.keep_at_minutes", "training.keep_at_tokens", "training.log_every"),
+    *("training.max_bad_updates", "evaluation.max_rows"),
+)
 
 
 class Recipe(Strict):
@@ -152,14 +158,36 @@ def differing_keys(
 ) -> list[str]:
     """Dotted keys of two recipes' values that differ and must not while a run is continued.
 
-    Budget, machine and evaluation may change between two sittings; the rest may not. Where both
-    are known to have the same pieces, it does not matter how these were made.
+    Budget, machine and evaluation may change between two sittings; the rest may not. Where pieces
+    are given, or known to be the same, it does not matter how others would be learnt.
     """
     before, after = flat(_fixed(old)), flat(_fixed(new))
     keys = sorted(before.keys() | after.keys())
-    if same_pieces:
-        keys = [key for key in keys if not key.startswith("subwords.") or key == _SAMPLING]
+    if same_pieces or before.get(_GIVEN) or after.get(_GIVEN):
+        matter = {_SAMPLING} if same_pieces else {_SAMPLING, _GIVEN}
+        keys = [key for key in keys if not key.startswith("subwords.") or key in matter]
     return [key for key in keys if before.get(key) != after.get(key)]
+
+
+def differing_choices(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Dotted keys of `training` and `evaluation` that differ and make, or choose, other weights:
+    budget, precision, averaging, and how and how often a run is scored.
+    """
+    before, after = (
+        flat({name: values.get(name, {}) for name in ("training", "evaluation")})
+        for values in (old, new)
+    )
+    return [
+        key
+        for key in sorted(before.keys() | after.keys())
+        if key not in _OF_THE_MACHINE and before.get(key) != after.get(key)
+    ]
+
+
+def scored_alike(trained: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether validation scores of a stored recipe's values may be compared with a recipe's."""
+    mine, its = (values["evaluation"] for values in (to_values(recipe), with_defaults(trained)))
+    return all(mine[key] == its.get(key) for key in ("split", "sentences", "search"))
 
 
 def _fixed(values: Mapping[str, Any]) -> dict[str, Any]:

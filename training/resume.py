@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 from mt.errors import CheckpointError
-from training.checkpoint import CHECKPOINTS, Checkpoint, newest_checkpoint
+from training.checkpoint import (
+    CHECKPOINTS,
+    MILESTONES,
+    Checkpoint,
+    forget_after,
+    newest_checkpoint,
+)
 from training.console import say
 from training.durable_files import remove_leftovers
 from training.recipe import Recipe, differing_keys, to_values, with_defaults
@@ -59,12 +65,13 @@ def _own(lock: TextIO) -> bool:
 
 
 def checkpoint_to_continue(recipe: Recipe, run: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run, None where it has none yet.
+    """The newest whole checkpoint of a run, None where it has none yet; what a kill left half
+    written, and milestones beyond the checkpoint, are deleted.
 
     Raises:
         CheckpointError: the run belongs to another recipe, or all its checkpoints are damaged.
     """
-    for folder in (run, run / CHECKPOINTS):
+    for folder in (run, run / CHECKPOINTS, run / MILESTONES):
         remove_leftovers(folder)
     checkpoint, problems = newest_checkpoint(run / CHECKPOINTS)
     if problems and checkpoint is None:
@@ -74,16 +81,20 @@ def checkpoint_to_continue(recipe: Recipe, run: Path) -> Checkpoint | None:
         )
     for problem in problems:
         say(f"warning: {problem}; continuing from the one before")
-    for found in (checkpoint, read_final(run)):
-        if found is not None:
-            _check_same_recipe(recipe, run, found)
+    check_same_recipe(recipe, run, checkpoint)
+    forget_after(run / MILESTONES, checkpoint.state.update if checkpoint else 0)
     return checkpoint
 
 
-def _check_same_recipe(recipe: Recipe, run: Path, found: Checkpoint) -> None:
-    differing = differing_keys(with_defaults(found.origin.recipe), to_values(recipe))
-    if differing:
-        raise CheckpointError(
-            f"{run} was trained with another recipe, which differs in {', '.join(differing)}; "
-            "change that back or train into another folder"
-        )
+def check_same_recipe(recipe: Recipe, run: Path, checkpoint: Checkpoint | None) -> None:
+    """Refuse a recipe that `run` was not trained with, up to its checkpoint or its end.
+
+    Raises:
+        CheckpointError: names the keys in which they differ.
+    """
+    for found in filter(None, (checkpoint, read_final(run))):
+        if differing := differing_keys(with_defaults(found.origin.recipe), to_values(recipe)):
+            raise CheckpointError(
+                f"{run} was trained with another recipe, which differs in {', '.join(differing)}; "
+                "change that back or train into another folder"
+            )

@@ -10,6 +10,7 @@ from mt.errors import CheckpointError
 from training.budget import RunState
 from training.checkpoint import Checkpoint, find_checkpoint
 from training.compilation import compile_for_training
+from training.console import say
 from training.crew import ALONE, GATHER, Crew
 from training.embeddings import load_embeddings
 from training.machine import describe_machine, source_revision
@@ -20,8 +21,8 @@ from training.objective import build_objective
 from training.optimizer import build_optimizer, freeze
 from training.precision import choose_device
 from training.prepare import Prepared
-from training.recipe import Recipe
-from training.schedule import Schedule
+from training.recipe import Recipe, scored_alike
+from training.schedule import PlateauState, Schedule
 from training.sharding import Shards
 from training.tensors import load_model_tensors, seed_everything
 
@@ -62,6 +63,12 @@ class Session:
         if checkpoint is not None:
             checkpoint.restore(self.model, self.optimizer, self.averaged)
             self.state = checkpoint.state
+            if not scored_alike(checkpoint.origin.recipe, recipe):
+                say(
+                    "evaluation was changed: scores from before are not compared with those to come"
+                )
+                self.state.history = []
+                self.state.plateau = PlateauState(self.state.plateau.factor)
         self.state.sit(source_revision(), describe_machine(self.device))
         self.shards: Shards | None = None
         if recipe.training.sharded and crew.size > 1:

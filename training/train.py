@@ -75,6 +75,7 @@ def fit(s: Session) -> str | None:
         window, bad, watch = Window(), BadUpdates(s), Stopwatch()
         for step in steps:
             if reason := stop_reason(state, training, s.recipe.evaluation.patience):
+                bad.read()
                 _evaluate(s, log)
                 return reason
             if stop or s.crew.is_stopped(s.run):
@@ -83,18 +84,20 @@ def fit(s: Session) -> str | None:
                 return None
             before, updated = state.spent, update_weights(s, step)
             bad.add(updated)
+            told = s.device.type == "cpu" or bar.is_due()
+            logged, scored = state.update % training.log_every == 0, _evaluation_is_due(s)
+            if told or logged or scored:
+                bad.read()  # waits for the device, which is at work on updates until then
             seconds = watch.lap(state)
             if passes_milestone(before, state.spent, training):
                 _write(s, MILESTONES)
             window.add(updated.loss, updated.norm, updated.tokens, seconds)
-            if s.device.type == "cpu" or bar.is_due():
-                bad.read()
+            if told:
                 bar.update(progress(state, training), f"{_place(state)}, {window.text()}")
-            if state.update % training.log_every == 0:
+            if logged:
                 log.write("training", state.update, {**window.figures(), **_whereabouts(s)})
                 window = Window()
-            if _evaluation_is_due(s):
-                bad.read()
+            if scored:
                 _evaluate(s, log)
             watch.restart()
     raise AssertionError("the stream of updates has no end")
@@ -150,9 +153,9 @@ def _evaluate(s: Session, log: MetricsLog) -> None:
     state.history.append(Evaluation(state.update, score.value))
     state.evaluated_s = state.seconds
     s.schedule.observe(score.value)
-    _save(s)
     figures: dict[str, float] = {score.metric: score.value for score in scores}
     log.write("validation", state.update, {**figures, **_whereabouts(s)})
+    _save(s)  # after its line: lines that no checkpoint stands behind are written again
     best = state.best(1)[0]
     say(
         f"{_place(state)}, {clock(state.seconds)} of training: validation {score.metric} "

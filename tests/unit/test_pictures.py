@@ -12,9 +12,12 @@ from training.pictures import _points, minutes_to_bleu
 def points(values: list[float]) -> list[dict[str, float]]:
     """A little after each of the milestones 5, 10 and 20."""
     minutes = (5.003, 10.001, 20.002)
-    return [
-        {"processor_minutes": at, "BLEU": value} for at, value in zip(minutes, values, strict=False)
-    ]
+    return [point(at, value) for at, value in zip(minutes, values, strict=False)]
+
+
+def point(minutes: float, bleu: float) -> dict[str, float]:
+    """After updates of 0.6 seconds each."""
+    return {"processor_minutes": minutes, "update": round(100 * minutes), "BLEU": bleu}
 
 
 def write_results(folder: Path, curves: list[list[float]]) -> Path:
@@ -47,12 +50,29 @@ def test_each_folder_is_a_line(tmp_path: Path) -> None:
 
 
 def test_a_milestone_passed_twice_counts_once() -> None:
-    curve = [*points([10, 20]), {"processor_minutes": 10.004, "BLEU": 21.0}]
+    curve = [*points([10, 20]), point(10.004, 21.0)]
     results = {
         "settings": {"training": {"keep_at_minutes": [5, 10, 20]}},
         "seeds": [{"curve": curve}],
     }
     assert _points(results) == {5: [10], 10: [21.0]}
+
+
+def test_a_milestone_by_tokens_stands_for_no_minutes() -> None:
+    curve = [point(1.0, 5.0), *points([10, 20]), point(9.2, 15.0)]
+    results = {
+        "settings": {"training": {"keep_at_minutes": [5, 10, 20]}},
+        "seeds": [{"curve": curve}],
+    }
+    assert _points(results) == {5: [10], 10: [20]}
+
+
+def test_one_picture_shows_one_test_set(tmp_path: Path) -> None:
+    one, two = (write_results(tmp_path / name, [[10, 20, 30]]) for name in ("one", "two"))
+    changed = (two / "results.json").read_text(encoding="utf-8").replace("test2016", "test2017")
+    (two / "results.json").write_text(changed, encoding="utf-8")
+    with pytest.raises(ConfigError, match="one test set, not test2016, test2017"):
+        minutes_to_bleu([one, two], tmp_path / "a.svg")
 
 
 def test_what_cannot_be_drawn_or_written_is_one_clear_line(tmp_path: Path) -> None:
@@ -62,6 +82,9 @@ def test_what_cannot_be_drawn_or_written_is_one_clear_line(tmp_path: Path) -> No
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match="cannot be written"):
         minutes_to_bleu([one], tmp_path / "file" / "a.svg")
+    (one / "results.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be read; make it with: seq2serve publish"):
+        minutes_to_bleu([one], tmp_path / "a.svg")
     (one / "results.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ConfigError, match="not the results of seq2serve publish"):
         minutes_to_bleu([one], tmp_path / "a.svg")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import training.recipe
+from mt.config import validate
 from mt.errors import ConfigError
 from tests.tiny_run import recipe_values, tiny_recipe
 from training.recipe import (
@@ -133,6 +134,18 @@ def test_everything_else_may_not(tmp_path: Path) -> None:
     for key, value in changes.items():
         new = tiny_recipe(tmp_path, **{key: value})
         assert differing_keys(to_values(old), to_values(new)) == [key]
+
+
+def test_beside_given_pieces_how_others_are_learnt_says_nothing(tmp_path: Path) -> None:
+    values = recipe_values(tmp_path)
+    del values["subwords"]["vocab_size"]
+    values["subwords"]["model"] = "run"
+    old = to_values(validate(values, Recipe, "test"))
+    stored = old | {"subwords": old["subwords"] | {"vocab_size": 8000}}  # as it once was written
+    assert differing_keys(stored, old) == []
+    for key, value in (("model", "other"), ("dropout", 0.1)):
+        new = old | {"subwords": old["subwords"] | {key: value}}
+        assert differing_keys(old, new) == [f"subwords.{key}"]
 
 
 def test_keys_that_were_added_since_count_with_their_defaults(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 import training.objective
 import training.train
+from mt.bundle import Score
 from mt.errors import CheckpointError, ConfigError, CorpusError
 from tests.tiny_run import random_pairs, tiny_recipe, write_corpus
 from training.budget import RunState
@@ -23,7 +24,7 @@ from training.checkpoint import (
     read_checkpoint,
     read_tensors,
 )
-from training.evaluate import translate_sentences
+from training.evaluate import bleu, translate_sentences
 from training.finish import TrainResult
 from training.interrupts import StopRequest
 from training.loss import batch_loss
@@ -32,6 +33,10 @@ from training.stepper import TorchStepper
 from training.subwords import SubwordsConfig, train_subwords
 from training.train import train
 from training.trained import load_trained
+from training.update import Updated
+from training.validation import validation_scores
+
+SCORES = "training.train.validation_scores"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -334,7 +339,24 @@ def test_minutes_are_training_minutes(
     )
     result = train(recipe, tmp_path)
     assert result.state.seconds == pytest.approx(6.0)
-    assert [e.update for e in result.state.history] == [5, 10, 12]
+    assert [e.update for e in result.state.history] == [6, 12]
+
+
+def test_waiting_for_the_device_is_training(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that only the device's work moves, which is waited for where its result is read."""
+    now = 0.0
+
+    def wait(_: Updated) -> bool:
+        nonlocal now
+        now += 0.25
+        return True
+
+    monkeypatch.setattr("training.train.time.perf_counter", lambda: now)
+    monkeypatch.setattr(Updated, "is_finite", wait)
+    result = train(tiny_recipe(corpus), tmp_path)
+    assert result.state.seconds == 25 * 0.25
 
 
 def test_a_loss_that_is_not_finite_skips_the_update_and_then_stops_with_advice(
@@ -411,6 +433,27 @@ def test_each_evaluation_is_told_once_it_is_saved_and_may_end_the_sitting(
     assert told == [(e.update, e.bleu) for e in finished.state.history[:2]]
 
 
+def test_scores_of_another_evaluation_choose_nothing(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The best of all was BLEU of one sentence, and is forgotten once twelve are scored."""
+
+    def perfect(*_: object) -> list[Score]:
+        return [bleu(["a b c d"], ["a b c d"])]
+
+    first = tiny_recipe(corpus, **{"evaluation.sentences": 1, "training.max_updates": 10})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SCORES, perfect)
+        train(first, tmp_path)
+    best = {"evaluation.sentences": 12, "training.average": "best", "training.average_count": 1}
+    result = train(tiny_recipe(corpus, **best), tmp_path)
+    assert [e.update for e in result.state.history] == [20, 25]
+    assert max(e.bleu for e in result.state.history) < 100
+    assert "scores from before are not compared" in capsys.readouterr().err
+    longer = {**best, "training.max_updates": 26}
+    assert len(train(tiny_recipe(corpus, **longer), tmp_path).state.history) == 3
+
+
 def test_a_moving_average_is_scored_and_kept_and_survives_a_stop(
     corpus: Path, tmp_path: Path, finished: TrainResult
 ) -> None:
@@ -472,3 +515,53 @@ def test_milestones_are_kept_beside_the_checkpoints(
     assert [read_checkpoint(folder).state.update for folder in kept] == [6, 12]
     assert load_trained(kept[0]).state.update == 6
     assert result.state.cpu_seconds == pytest.approx(12.5)
+
+
+def test_milestones_of_a_killed_pass_are_made_again(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first sitting takes 0.5 s an update and is killed before the score of update 20; the
+    second goes on from update 10 and takes 0.25.
+    """
+    now, step, milestones = 0.0, 0.5, tmp_path / "milestones"
+
+    def tick() -> float:
+        nonlocal now
+        now += step
+        return now
+
+    def kept() -> list[int]:
+        return [read_checkpoint(folder).state.update for folder in checkpoint_folders(milestones)]
+
+    def killed(*_: object) -> list[Score]:
+        raise EOFError
+
+    recipe = tiny_recipe(corpus, **{"training.keep_at_minutes": [3 / 60, 6.5 / 60]})
+    monkeypatch.setattr("training.stopwatch.time.process_time", tick)
+    with pytest.raises(EOFError):
+        train(recipe, tmp_path, lambda _: monkeypatch.setattr(SCORES, killed))
+    assert kept() == [6, 13]
+    (milestones / ".update-0000019.tmp").mkdir()
+    monkeypatch.setattr(SCORES, validation_scores)
+    step = 0.25
+    train(recipe, tmp_path)
+    assert kept() == [6, 16]
+    assert len(list(milestones.iterdir())) == 2
+
+
+def test_a_score_that_is_saved_has_its_line(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever kills a run between two writes."""
+
+    def killed(*_: object) -> None:
+        raise EOFError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.train.prune", killed)
+        with pytest.raises(EOFError):
+            train(tiny_recipe(corpus), tmp_path)
+    train(tiny_recipe(corpus), tmp_path)
+    text = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["update"] for line in lines if line["kind"] == "validation"] == [10, 20, 25]
