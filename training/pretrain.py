@@ -7,12 +7,15 @@ from typing import Any, Literal
 from torch import nn
 
 from mt.config import validate
+from mt.errors import CheckpointError
+from mt.tokenizer import Tokenizer
 from training.console import say
 from training.corpora.corpus import open_corpus
 from training.corpora.lines import read_lines
 from training.durable_files import write_file
 from training.models import build_model
-from training.recipe import Recipe, to_values, to_yaml
+from training.recipe import Recipe, load_recipe, to_values, to_yaml
+from training.resume import checkpoint_to_continue, locked
 from training.skip_gram import train_skip_gram
 from training.subwords import MODEL_FILE, read_subwords, train_subwords
 from training.train import train
@@ -37,11 +40,12 @@ def pretrain(
     """
     chosen = pretraining_recipe(recipe, texts, licence, objective)
     if objective == "skip-gram":
-        return _word_vectors(chosen, run)
+        with locked(run):
+            return _word_vectors(chosen, run)
     result = train(chosen, run)
     if not result.finished:
         return None
-    return [result.summary(), _next(recipe, run, f"initialise_from={run}")]
+    return [result.outcome(), _next(run, f"initialise_from={run}")]
 
 
 def pretraining_recipe(
@@ -81,7 +85,14 @@ def _held_out(texts: Sequence[Path]) -> int:
 
 
 def _word_vectors(recipe: Recipe, run: Path) -> list[str]:
-    """Vectors of pieces in RUN/vectors.txt, and the pieces beside them."""
+    """Vectors of pieces in RUN/vectors.txt, and the pieces beside them; once learnt they stay."""
+    path = run / VECTORS
+    checkpoint_to_continue(recipe, run)  # refuses a run of another recipe
+    if path.is_file():
+        if to_values(load_recipe(run / "recipe.yaml")) != to_values(recipe):
+            raise CheckpointError(f"{path} was learnt with another recipe; name another folder")
+        say(f"{path} is already there")
+        return _lines(run, path)
     if recipe.subwords.model is not None:
         tokenizer = read_subwords(recipe.subwords)
     else:
@@ -92,19 +103,22 @@ def _word_vectors(recipe: Recipe, run: Path) -> list[str]:
     tables = build_model(recipe.model, tokenizer.vocab_size).modules()
     size = next(table.embedding_dim for table in tables if isinstance(table, nn.Embedding))
     say(f"learning vectors of {size} numbers, {SKIP_GRAM_EPOCHS} passes over the text")
-    path = run / VECTORS
-    count = train_skip_gram(
-        _sentences(recipe), tokenizer, size, SKIP_GRAM_EPOCHS, recipe.seed, path
-    )
-    return [f"{count:,} vectors: {path}", _next(recipe, run, f"initialise_embeddings=[{path}]")]
+    train_skip_gram(_sentences(recipe), tokenizer, size, SKIP_GRAM_EPOCHS, recipe.seed, path)
+    return _lines(run, path)
+
+
+def _lines(run: Path, path: Path) -> list[str]:
+    count, _ = path.read_text(encoding="utf-8").partition("\n")[0].split()
+    return [f"{int(count):,} vectors: {path}", _next(run, f"initialise_embeddings=[{path}]")]
 
 
 def _sentences(recipe: Recipe) -> Iterator[str]:
     return (pair.tgt for pair in open_corpus(recipe.corpus).train_pairs())
 
 
-def _next(recipe: Recipe, run: Path, start: str) -> str:
+def _next(run: Path, start: str) -> str:
+    pieces = Tokenizer.load(run / MODEL_FILE).vocab_size
     return (
         f"next: seq2serve train RECIPE --set {start} --set subwords.model={run} "
-        f"--set subwords.vocab_size={recipe.subwords.vocab_size}"
+        f"--set subwords.vocab_size={pieces}"
     )

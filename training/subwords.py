@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sentencepiece
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mt.config import Strict
 from mt.errors import ConfigError, CorpusError
@@ -50,6 +50,20 @@ class SubwordsConfig(Strict):
         description="take the pieces of this SentencePiece file, run or bundle instead of learning "
         "any, as a student does from its teacher; the keys that steer learning say nothing then",
     )
+
+    @model_validator(mode="after")
+    def _drops_merges(self) -> "SubwordsConfig":
+        if self.dropout and self.model is None and self.model_type != "bpe":
+            raise ValueError("dropout leaves out merges, which only model_type bpe has")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, values_of: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A size that nobody gave is not that of given pieces, and so not written out."""
+        values: dict[str, Any] = values_of(self)
+        if self.model is not None and "vocab_size" not in self.model_fields_set:
+            del values["vocab_size"]
+        return values
 
 
 def read_subwords(config: SubwordsConfig) -> Tokenizer:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mt.config import load_yaml
-from mt.errors import ConfigError, CorpusError
-from tests.tiny_run import tiny_recipe, write_corpus
+from mt.config import load_yaml, validate
+from mt.errors import CheckpointError, ConfigError, CorpusError
+from tests.tiny_run import recipe_values, tiny_recipe, tiny_tokenizer, write_corpus
 from training.checkpoint import read_checkpoint
 from training.pretrain import VECTORS, pretrain, pretraining_recipe
 from training.recipe import Recipe
@@ -58,8 +58,11 @@ def test_word_vectors_start_a_run_and_may_stay_as_they_are(folder: Path) -> None
     assert lines is not None
     assert load_yaml(run / "recipe.yaml", Recipe).name == "tiny-skip-gram"
     again = (run / VECTORS).read_bytes()
-    pretrain(recipe, texts(folder), "ours", "skip-gram", run)
-    assert (run / VECTORS).read_bytes() == again  # equal seeds, equal vectors
+    pretrain(recipe, texts(folder), "ours", "skip-gram", folder / "again")
+    assert (folder / "again" / VECTORS).read_bytes() == again  # equal seeds, equal vectors
+    assert pretrain(recipe, texts(folder), "ours", "skip-gram", run) == lines
+    with pytest.raises(CheckpointError, match=r"vectors\.txt was learnt with another recipe"):
+        pretrain(recipe, texts(folder)[:1], "ours", "skip-gram", run)
     start = {
         "initialise_embeddings": [str(run / VECTORS)],
         "subwords.model": str(run),
@@ -79,6 +82,25 @@ def test_word_vectors_start_a_run_and_may_stay_as_they_are(folder: Path) -> None
     assert torch.equal(first["src_embedding.weight"], last["src_embedding.weight"])
     name = "encoder.layers.0.feed_forward.inner.weight"
     assert not torch.equal(first[name], last[name])
+
+
+def test_word_vectors_leave_a_trained_run_alone(folder: Path) -> None:
+    recipe, run = tiny_recipe(folder, **{"training.max_updates": 1}), folder / "run"
+    train(recipe, run)
+    before = (run / "tokenizer.model").read_bytes()
+    with pytest.raises(CheckpointError, match=r"run was trained with another recipe"):
+        pretrain(recipe, texts(folder)[:1], "ours", "skip-gram", run)
+    assert (run / "tokenizer.model").read_bytes() == before
+
+
+def test_given_pieces_are_told_by_their_own_number(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gensim", reason="pip install 'seq2serve[embeddings]'")
+    (tmp_path / "pieces.model").write_bytes(tiny_tokenizer().model)
+    values = recipe_values(folder) | {"subwords": {"model": str(tmp_path / "pieces.model")}}
+    recipe = validate(values, Recipe, "test")
+    lines = pretrain(recipe, texts(folder), "ours", "skip-gram", tmp_path / "run")
+    assert lines is not None
+    assert lines[-1].endswith("--set subwords.vocab_size=80")
 
 
 def test_what_is_frozen_must_be_there_and_not_be_all(folder: Path) -> None:

@@ -114,6 +114,12 @@ def test_settings_out_of_range_are_refused_by_name(key: str, value: object) -> N
         config(**{key: value})
 
 
+def test_only_merges_can_be_dropped() -> None:
+    with pytest.raises(ConfigError, match="dropout leaves out merges, which only model_type bpe"):
+        config(model_type="unigram", dropout=0.1)
+    config(model_type="unigram")
+
+
 def test_pieces_are_taken_from_a_file_or_from_a_folder_that_holds_one(tmp_path: Path) -> None:
     taught = train_subwords(TEXTS, config())
     (tmp_path / "tokenizer.model").write_bytes(taught.model)
@@ -121,6 +127,15 @@ def test_pieces_are_taken_from_a_file_or_from_a_folder_that_holds_one(tmp_path: 
         chosen = validate({"model": str(path)}, SubwordsConfig, "test")
         assert read_subwords(chosen).model == taught.model
     assert read_subwords(config(vocab_size=50, model=str(tmp_path))).vocab_size == 50
+
+
+def test_a_size_that_nobody_gave_is_not_written_out_beside_given_pieces(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.model").write_bytes(train_subwords(TEXTS, config()).model)
+    taken = validate({"model": str(tmp_path)}, SubwordsConfig, "test")
+    again = validate(taken.model_dump(mode="json"), SubwordsConfig, "test")
+    assert read_subwords(again).vocab_size == 50
+    assert config(model=str(tmp_path)).model_dump()["vocab_size"] == 50
+    assert SubwordsConfig().model_dump()["vocab_size"] == 8000
 
 
 def test_another_vocabulary_size_than_the_taken_model_has_is_refused(tmp_path: Path) -> None:
