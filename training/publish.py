@@ -7,6 +7,7 @@ them again.
 """
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,11 +26,12 @@ from training.checkpoint import (
 from training.console import say
 from training.durable_files import write_file
 from training.machine import describe_machine, source_revision
-from training.precision import choose_device
-from training.recipe import Recipe, changed_settings, differing_keys, to_values, with_defaults
+from training.precision import choose_device_to_read_on
+from training.recipe import SHIPPED, Recipe, changed_settings, to_values
 from training.scoring import Scored, score_system
+from training.seeds import check_scores, check_seeds, read_published
 from training.system import open_system
-from training.trained import load_trained, read_final
+from training.trained import load_trained
 
 Json = dict[str, Any]
 RESULTS = "results.json"
@@ -51,17 +53,18 @@ def publish(
 
     Raises:
         CheckpointError: one of them is not finished, or damaged.
-        ConfigError: they, or those that are there, are not seeds of one recipe and test set, or the
-            folder cannot be written.
+        ConfigError: they, or those that are there, are not seeds of one recipe, budget, search and
+            test set, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error.strerror})") from None
     finals = [find_checkpoint(run) for run in runs]
-    _check_one_recipe(runs, finals)
+    check_seeds(runs, finals)
     options, seeds = options or SearchOptions(), []
-    there = _already_there(folder / RESULTS, finals) if add else {}
+    path = folder / RESULTS
+    there = read_published(path, finals, options, tune_length_penalty) if add else {}
     for run, final in zip(runs, finals, strict=True):
         system = open_system(run, threads=threads)
         scored = score_system(
@@ -71,8 +74,7 @@ def publish(
             lowercase=True,
             tune_length_penalty=tune_length_penalty,
         )
-        if scored.split != there.get("split", scored.split):
-            raise ConfigError(f"{folder} has scores of {there['split']}, not of {scored.split}")
+        check_scores(path, there, scored)
         seeds.append(_seed_facts(run, final, scored, threads))
         name = f"seed{seeds[-1]['seed']}.{scored.split}.txt"
         text = "".join(f"{line}\n" for line in scored.evaluated.hypotheses)
@@ -80,54 +82,12 @@ def publish(
         for line in scored.lines():
             say(line)
     seeds = sorted(there.get("seeds", []) + seeds, key=lambda facts: int(facts["seed"]))
-    results = {**_run_facts(runs, finals[0], scored), "mean": _means(seeds), "seeds": seeds}
+    first = {key: there[key] for key in ("commands", "settings") if there}
+    common = _run_facts(runs, finals[0], scored) | first
+    results = {**common, "mean": _means(seeds), "seeds": seeds}
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    write_file(folder / RESULTS, text.encode())
+    write_file(path, text.encode())
     return results
-
-
-def _already_there(path: Path, finals: Sequence[Checkpoint]) -> Json:
-    """What an earlier call wrote of other seeds; empty where it wrote nothing."""
-    if not path.is_file():
-        return {}
-    try:
-        results: Json = json.loads(path.read_text(encoding="utf-8"))
-        seeds = {facts["seed"] for facts in results["seeds"]}
-        differing = _differences(results["settings"], finals[0].origin.recipe)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(f"{path} is not what `publish` writes; name another folder") from None
-    if differing:
-        raise ConfigError(f"{path} and the runs differ in {', '.join(differing)}")
-    if again := seeds & {final.origin.recipe["seed"] for final in finals}:
-        raise ConfigError(f"{path} has seed {', '.join(map(str, sorted(again)))} already")
-    where = {name: results.get(name) for name in ("revision", "machine")}
-    return {**results, "seeds": [where | facts for facts in results["seeds"]]}
-
-
-def _check_one_recipe(runs: Sequence[Path], finals: Sequence[Checkpoint]) -> None:
-    """Seeds differ, and nothing else that makes a model does."""
-    for run in runs:
-        if read_final(run) is None:
-            raise ConfigError(f"{run} is not finished; train it to its end before you publish it")
-    seeds = [final.origin.recipe["seed"] for final in finals]
-    if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"two runs have the same seed: {', '.join(map(str, seeds))}")
-    first = finals[0].origin
-    for run, other in zip(runs[1:], (final.origin for final in finals[1:]), strict=True):
-        differing = _differences(first.recipe, other.recipe, same_pieces=True)
-        if first.tokenizer_sha256 != other.tokenizer_sha256:
-            differing.append("subwords")
-        if differing:
-            raise ConfigError(f"{runs[0]} and {run} differ in {', '.join(differing)}")
-
-
-def _differences(mine: Json, its: Json, same_pieces: bool = False) -> list[str]:
-    """Dotted keys, seeds aside, in which two recipes' values differ that share one mean."""
-    mine, its = with_defaults(mine), with_defaults(its)
-    differing = differing_keys(mine, its, same_pieces)
-    if mine["training"]["precision"] != its["training"]["precision"]:
-        differing.append("training.precision")
-    return [key for key in differing if key != "seed"]
 
 
 def _score(path: Path, split: str, options: SearchOptions, threads: int) -> Scored:
@@ -139,14 +99,16 @@ def _run_facts(runs: Sequence[Path], final: Checkpoint, scored: Scored) -> Json:
     recipe = Recipe.model_validate(final.origin.recipe)
     values = to_values(recipe)
     model = load_trained(runs[0]).model
+    named = recipe.name if (SHIPPED / f"{recipe.name}.yaml").is_file() else "RECIPE"
     return {
         "recipe": recipe.name,
         "commands": [
-            f"seq2serve train {recipe.name} --set seed=N{_settings(recipe)} --out RUN",
-            f"seq2serve publish RUN... --split {scored.split}{_penalty(scored)} --out FOLDER",
+            f"seq2serve train {named} --set seed=N{_settings(recipe)} --out RUN",
+            f"seq2serve publish RUN... --split {scored.split}{_search(scored)} --out FOLDER",
         ],
         **_where(recipe),
         "parameters": sum(weights.numel() for weights in model.parameters()),
+        "tokenizer_sha256": final.origin.tokenizer_sha256,
         "settings": {key: value for key, value in values.items() if key not in ("seed", "tune")},
         "split": scored.split,
     }
@@ -156,7 +118,7 @@ def _where(recipe: Recipe) -> Json:
     """By which program, and on what, it is scored."""
     return {
         "revision": source_revision(),
-        "machine": describe_machine(choose_device(recipe.training.device)),
+        "machine": describe_machine(choose_device_to_read_on(recipe.training.device)),
     }
 
 
@@ -165,13 +127,19 @@ def _settings(recipe: Recipe) -> str:
     limits = {f"training.{name}": limit for name, limit in recipe.training.limits().items()}
     chosen = changed_settings(recipe) | limits
     chosen.pop("training.threads", None)
-    return "".join(f" --set {key}={json.dumps(value)}" for key, value in chosen.items())
+    settings = (
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in chosen.items()
+    )
+    return "".join(f" --set {shlex.quote(setting)}" for setting in settings)
 
 
-def _penalty(scored: Scored) -> str:
+def _search(scored: Scored) -> str:
+    """Flags that ask for the search again."""
+    beam = f" --beam-size {scored.options.beam_size}"
     if scored.tuned:
-        return " --tune-length-penalty"
-    return f" --length-penalty {scored.options.length_penalty:g}"
+        return f"{beam} --tune-length-penalty"
+    return f"{beam} --length-penalty {scored.options.length_penalty:g}"
 
 
 def _seed_facts(run: Path, final: Checkpoint, scored: Scored, threads: int) -> Json:
@@ -208,7 +176,7 @@ def _validation_curve(run: Path) -> list[Json]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror})") from None
-    lines = [json.loads(line) for line in text.splitlines()]
+    lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]  # a kill's half
     keys = ("update", "BLEU", "epoch", "minutes", "cpu_minutes")
     return [
         {key: line[key] for key in keys if key in line}
