@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mt.errors import ConfigError, CorpusError
+from mt.errors import CheckpointError, ConfigError, CorpusError
 from tests.tiny_run import recipe_values, write_corpus
 from training import scoring
 from training.ablation import ablate, read_plan, table
@@ -49,6 +49,10 @@ def test_rows_are_trained_scored_and_compared(tmp_path: Path) -> None:
 
     again = ablate(plan, read_recipe, tmp_path / "out", split="validation")
     assert again == rows
+    edited = [*ROWS[:1], ROWS[1] | {"settings": ["model.dropout=0.3"]}]
+    with pytest.raises(CheckpointError, match=r"no-dropout-either was trained with another recipe"):
+        ablate(read_plan(write_plan(tmp_path, rows=edited)), read_recipe, tmp_path / "out")
+    assert json.loads((tmp_path / "out/ablation.json").read_text(encoding="utf-8")) == saved
     lines = table(rows)
     assert len(lines) == 5
     assert lines[-1].startswith("| no dropout either |")

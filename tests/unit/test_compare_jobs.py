@@ -12,12 +12,13 @@ from tests.tiny_comparison import tiny_plan, write_recipes
 from training.budget import Evaluation, RunState
 from training.checkpoint import Checkpoint, Origin
 from training.compare.comparing import Comparing, open_comparison
+from training.compare.conditions import changed
 from training.compare.jobs import (
     Job,
     Mark,
     at_mark,
     candidates,
-    check_given,
+    check_runs,
     is_finished,
 )
 from training.compare.price import price, table
@@ -205,10 +206,31 @@ def test_a_run_that_is_not_what_the_plan_says_is_refused(folder: Path) -> None:
         opened(folder, seeds=[1], systems=with_run(folder, folder / "nowhere"))
 
 
+def test_a_run_that_was_scored_or_computed_otherwise_is_refused(folder: Path) -> None:
+    job, run = trained_elsewhere(folder)
+    other = folder / "other"
+    changes = {"training.precision": "bf16", "evaluation.sentences": 5, "evaluation.patience": 9}
+    train(changed(job.recipe, changes), other)
+    keys = r"evaluation\.sentences, training\.precision"
+    with pytest.raises(ConfigError, match=rf"other was trained with other {keys}$"):
+        opened(folder, seeds=[1], systems=with_run(folder, other))
+    opened(folder, seeds=[1], systems=with_run(folder, run))
+
+
+def test_a_run_that_the_plan_has_left_is_refused_before_anything_runs(folder: Path) -> None:
+    first = opened(folder, seeds=[1]).jobs[0]
+    train(first.recipe, first.run)
+    opened(folder, seeds=[1])
+    for setting in ("training.precision=bf16", "loss.label_smoothing=0.2"):
+        key = setting.partition("=")[0]
+        with pytest.raises(ConfigError, match=f"seed-1 was trained with other {key}; change that"):
+            opened(folder, seeds=[1], settings=[setting])
+
+
 def test_a_run_with_other_pieces_is_refused(folder: Path) -> None:
     job, run = trained_elsewhere(folder)
     with pytest.raises(ConfigError, match="by-hand has another SentencePiece model"):
-        check_given([replace(job, run=run, given=True)], "0" * 64)
+        check_runs([replace(job, run=run, given=True)], "0" * 64)
 
 
 def test_a_run_is_finished_once_its_budget_is_spent(folder: Path) -> None:

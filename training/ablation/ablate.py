@@ -12,12 +12,14 @@ from mt.errors import ConfigError
 from mt.search_options import SearchOptions
 from training.ablation.plan import BASE, Plan, Row
 from training.ablation.report import Measured, write_report
+from training.checkpoint import CHECKPOINTS, newest_checkpoint
 from training.console import say
 from training.corpora.corpus import open_corpus
 from training.corpora.pair import Pair
 from training.finish import TrainResult
 from training.recipe import Recipe
 from training.remembered import remembered
+from training.resume import check_same_recipe
 from training.scoring import first_test_set, refuse_flattery, score_system
 from training.significance import Difference, paired_bootstrap
 from training.system import open_systems
@@ -70,6 +72,8 @@ def ablate(
         if found != texts[BASE]:
             raise ConfigError(f"{name} is tested on other sentences than {BASE}; leave its data be")
     folders = _folders(plan, recipes, folder / "runs")
+    for name, run in folders.items():  # before the first row's report takes the place of the last
+        check_same_recipe(recipes[name], run, newest_checkpoint(run / CHECKPOINTS)[0])
     results: dict[str, TrainResult] = {}
     finished: dict[str, Finished] = {}
     measured: list[Measured] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.compare.fairness import Fair, check_fairness
-from training.compare.jobs import Job, check_given, make_jobs
+from training.compare.jobs import Job, check_runs, make_jobs
 from training.compare.plan import Plan
 from training.compare.shared import Shared, share
 from training.recipe import Recipe
@@ -41,5 +41,5 @@ def open_comparison(plan: Plan, recipes: Mapping[str, Recipe], folder: Path) -> 
     fair = check_fairness(plan, recipes)
     shared = share(plan, recipes, folder / RUNS)
     jobs = make_jobs(plan, recipes, shared, folder / RUNS)
-    check_given(jobs, shared.tokenizer_sha256)
+    check_runs(jobs, shared.tokenizer_sha256)
     return Comparing(plan, recipes, folder, fair, shared, jobs)

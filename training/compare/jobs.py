@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from mt.errors import CheckpointError, ConfigError
-from training.budget import LIMITS, RunState
+from training.budget import LIMITS, RunState, lies_at
 from training.checkpoint import (
     CHECKPOINTS,
     MILESTONES,
     Checkpoint,
     checkpoint_folders,
+    newest_checkpoint,
     read_checkpoint,
 )
 from training.compare.conditions import changed, condition_recipe
@@ -23,14 +24,15 @@ from training.compare.fairness import follows_budget
 from training.compare.outcome import DataCondition, View, ViewName
 from training.compare.plan import Plan, PlannedSystem
 from training.compare.shared import Shared
-from training.recipe import Recipe, differing_keys, to_values, with_defaults
+from training.recipe import Recipe, differing_choices, differing_keys, to_values, with_defaults
 from training.trained import read_final
 
-LATEST = 0.02  # a milestone may lie so far beyond its mark, or two updates
 SELECTION = (
     "of the weights when the budget was spent and the run's best-scored checkpoint before that, "
-    "those with the higher validation BLEU"
+    "those with the higher validation BLEU; a run keeps that checkpoint only until a later one "
+    "scores better, so of its smaller budgets mostly the former"
 )
+_CHOICES = ("training.precision", "evaluation.")  # what systems must share, budgets aside
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,18 @@ def is_finished(job: Job) -> bool:
 
 def differs(job: Job, found: Checkpoint) -> list[str]:
     """Dotted keys in which a trained recipe is another than the job's; the pieces are compared by
-    their checksum, elsewhere.
+    their checksum, elsewhere, and budgets by what a run kept.
     """
-    trained = with_defaults(found.origin.recipe)
-    return differing_keys(trained, to_values(job.recipe), same_pieces=True)
+    trained, asked = with_defaults(found.origin.recipe), to_values(job.recipe)
+    choices = [key for key in differing_choices(trained, asked) if key.startswith(_CHOICES)]
+    return [
+        *differing_keys(trained, asked, same_pieces=True),
+        *(key for key in choices if key != "evaluation.patience"),
+    ]
 
 
-def check_given(jobs: list[Job], tokenizer_sha256: str) -> None:
-    """Refuse runs that were trained before and are not what the plan says.
+def check_runs(jobs: list[Job], tokenizer_sha256: str) -> None:
+    """Refuse runs that were trained before, or begun, and are not what the plan says.
 
     Raises:
         ConfigError: every problem there is, on one line.
@@ -162,11 +168,19 @@ def check_given(jobs: list[Job], tokenizer_sha256: str) -> None:
     problems = [
         f"{job.name}: {problem}"
         for job in jobs
-        if job.given
-        for problem in _problems(job, tokenizer_sha256)
+        for problem in (_problems(job, tokenizer_sha256) if job.given else _left_over(job))
     ]
     if problems:
         raise ConfigError(f"runs that were trained before do not fit: {'; '.join(problems)}")
+
+
+def _left_over(job: Job) -> Iterator[str]:
+    found = read_final(job.run) or newest_checkpoint(job.run / CHECKPOINTS)[0]
+    if found is not None and (keys := differs(job, found)):
+        yield (
+            f"{job.run} was trained with other {', '.join(keys)}; change that back, delete it, or "
+            "compare into another folder"
+        )
 
 
 def _problems(job: Job, tokenizer_sha256: str) -> Iterator[str]:
@@ -207,12 +221,9 @@ def at_mark(kept: Sequence[Checkpoint], mark: Mark, run: Path) -> Checkpoint:
     Raises:
         CheckpointError: the run kept none there.
     """
-    beyond = [found for found in kept if mark.spent(found.state) >= mark.amount]
-    if beyond:
-        first = beyond[0].state
-        update = mark.spent(first) / max(first.update, 1)
-        if mark.spent(first) <= mark.amount + max(LATEST * mark.amount, 2 * update):
-            return beyond[0]
+    for found in kept:
+        if lies_at(mark.amount, mark.spent(found.state), found.state.update):
+            return found
     nearest = min((mark.spent(found.state) for found in kept), key=lambda at: abs(at - mark.amount))
     raise CheckpointError(
         f"{run} kept no weights at {mark.amount:,.6g} {mark.unit}, only at {nearest:,.6g}; "

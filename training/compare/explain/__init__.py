@@ -11,7 +11,7 @@
     material.py                           texts of a comparison, and of the training
     aligned_outputs.py, attention_findings.py    both for all systems of a comparison
     joined.py, data_size.py               figures of a comparison by joined sentences, by data
-    curves.py, pareto.py                  learning curves; quality beside cost
+    pareto.py                             quality beside cost
     explanations.py, explain.py           all of it as one file, and how that is made
 
 What these find says where systems differ, not why they do: the report repeats that beside each.
