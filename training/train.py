@@ -11,6 +11,7 @@ from training.checkpoint import CHECKPOINTS, MILESTONES, prune, save_checkpoint
 from training.console import Progress, clock, say
 from training.cpu_memory import keep_freed_memory
 from training.crew import ALONE, GATHER, Crew
+from training.crowding import Crowding
 from training.durable_files import write_file
 from training.finish import TrainResult, finish, finished_result
 from training.interrupts import StopRequest
@@ -72,7 +73,8 @@ def fit(s: Session) -> str | None:
         StopRequest() as stop,
         prepared_ahead(_updates(s), s.device) as steps,
     ):
-        window, bad, watch = Window(), BadUpdates(s), Stopwatch()
+        window, bad = Window(), BadUpdates(s)
+        watch, crowding = Stopwatch(), Crowding(s.device)
         for step in steps:
             if reason := stop_reason(state, training, s.recipe.evaluation.patience):
                 bad.read()
@@ -96,6 +98,7 @@ def fit(s: Session) -> str | None:
                 bar.update(progress(state, training), f"{_place(state)}, {window.text()}")
             if logged:
                 log.write("training", state.update, {**window.figures(), **_whereabouts(s)})
+                crowding.check()
                 window = Window()
             if scored:
                 _evaluate(s, log)
