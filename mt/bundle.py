@@ -21,6 +21,7 @@ from mt.config import Strict, describe
 from mt.errors import BundleError
 from mt.shortlist import Shortlist
 from mt.tokenizer import SPECIAL_IDS, Tokenizer
+from mt.writing import writing
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.model"
@@ -204,10 +205,8 @@ def write(folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any])
     _refuse(folder, _inconsistencies(checked))
     _refuse(folder, _misfits(Tokenizer(files[TOKENIZER]), checked))
     text = json.dumps(checked.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    try:
+    with writing(folder, BundleError):
         _replace_folder(folder, {**files, MANIFEST: text.encode()})
-    except OSError as error:
-        raise BundleError(f"{folder} cannot be written ({error.strerror})") from None
     return open(folder)
 
 

@@ -10,6 +10,7 @@ import click
 
 from mt.errors import ConfigError
 from mt.search_options import SearchOptions
+from mt.writing import writing
 from training.recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -389,15 +390,11 @@ def _search(beam_size: int, length_penalty: float | None, tuned: bool) -> Search
 
 def _check_writable(path: Path) -> None:
     """Before anything is spent on what would be written there."""
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a", encoding="utf-8").close()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror})") from None
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror})") from None

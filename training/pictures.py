@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from mt.errors import ConfigError
+from mt.writing import writing
 from training.budget import lies_at
 
 
@@ -55,12 +56,12 @@ def _save(figure: Figure, picture: Path) -> None:
     formats = figure.canvas.get_supported_filetypes()
     if picture.suffix.lstrip(".") not in formats:
         raise ConfigError(f"{picture}: unknown kind of picture; one of .{', .'.join(formats)}")
-    try:
-        with mpl.rc_context({"svg.hashsalt": "seq2serve", "svg.fonttype": "none"}):
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
-    except OSError as error:
-        raise ConfigError(f"{picture} cannot be written ({error.strerror})") from None
+    with (
+        writing(picture),
+        mpl.rc_context({"svg.hashsalt": "seq2serve", "svg.fonttype": "none"}),
+    ):
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
 
 
 def _read(folder: Path) -> dict[str, Any]:

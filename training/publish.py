@@ -15,8 +15,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from mt.bundle import Score
-from mt.errors import CheckpointError, ConfigError
+from mt.errors import CheckpointError
 from mt.search_options import SearchOptions
+from mt.writing import writing
 from training.checkpoint import (
     MILESTONES,
     Checkpoint,
@@ -56,10 +57,8 @@ def publish(
         ConfigError: they, or those that are there, are not seeds of one recipe, budget, search and
             test set, or the folder cannot be written.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written ({error.strerror})") from None
     finals = [find_checkpoint(run) for run in runs]
     check_seeds(runs, finals)
     options, seeds = options or SearchOptions(), []

@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mt.config import validate
-from mt.errors import ConfigError
+from mt.writing import writing
 
 if TYPE_CHECKING:
     from serving.bulk.shards import Order
@@ -73,24 +72,15 @@ def backtranslate(
         field,
         Pairs("source") if forward else Pairs("target", tag or None),
     )
-    with _writable(out):
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     planned = file_jobs.plan(files, out, tables.ENDINGS)
     jobs = [FileJob(job.source, _named(job.target)) for job in planned]
     bulk.run(jobs, order, bulk.workers(ray, actors))
-    with _writable(out):
+    with writing(out):
         _write_provenance(out, jobs, order)
     tags = "" if forward or not tag else f" --set 'subwords.tags=[{tag}]'"
     click.echo(f"next: seq2serve train RECIPE --set corpus.extra_train={out}{tags}")
-
-
-@contextmanager
-def _writable(out: Path) -> Iterator[None]:
-    """What the disk refuses is an error of the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written ({error.strerror})") from None
 
 
 def _named(target: Path) -> Path:
