@@ -59,6 +59,21 @@ class Tokenizer:
         """Number of pieces, special ones included."""
         return int(self._processor.get_piece_size())
 
+    @property
+    def has_merges(self) -> bool:
+        """Whether pieces come of merges, which can be left out: BPE, and no other kind of model."""
+        try:  # SentencePiece tells no kind; unigram alone lists cuts, characters cannot be sampled
+            self._processor.nbest_encode("a", nbest_size=1)
+        except RuntimeError:
+            pass
+        else:
+            return False
+        try:
+            self.encode_sampled("a", 0.1)
+        except RuntimeError:
+            return False
+        return True
+
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without bos or eos."""
         return list(self._processor.encode(text))

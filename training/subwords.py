@@ -71,7 +71,8 @@ def read_subwords(config: SubwordsConfig) -> Tokenizer:
 
     Raises:
         BundleError: there is none, or its special ids are not ours.
-        ConfigError: the recipe names another vocab_size than it has.
+        ConfigError: the recipe names another vocab_size than it has, or wants merges left out that
+            it does not make.
     """
     path = (config.model or Path()).expanduser()
     tokenizer = Tokenizer.load(path / MODEL_FILE if path.is_dir() else path)
@@ -79,6 +80,11 @@ def read_subwords(config: SubwordsConfig) -> Tokenizer:
         raise ConfigError(
             f"subwords.vocab_size: {config.vocab_size}, but {config.model} has "
             f"{tokenizer.vocab_size} pieces; write that number, or none"
+        )
+    if config.dropout and not tokenizer.has_merges:
+        raise ConfigError(
+            f"subwords.dropout: {config.dropout:g} leaves out merges, but the pieces of "
+            f"{config.model} are no BPE and have none; remove it, or take other pieces"
         )
     return tokenizer
 

@@ -1,12 +1,14 @@
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sentencepiece
 
 from mt.config import validate
 from mt.errors import BundleError, ConfigError, CorpusError
-from mt.tokenizer import SPECIAL_IDS, UNK_ID
+from mt.tokenizer import BOS_ID, EOS_ID, PAD_ID, SPECIAL_IDS, UNK_ID
 from training import subwords
 from training.subwords import SubwordsConfig, read_subwords, train_subwords
 
@@ -142,6 +144,31 @@ def test_another_vocabulary_size_than_the_taken_model_has_is_refused(tmp_path: P
     (tmp_path / "tokenizer.model").write_bytes(train_subwords(TEXTS, config()).model)
     with pytest.raises(ConfigError, match=r"vocab_size: 60, but .* has 50 pieces"):
         read_subwords(config(vocab_size=60, model=str(tmp_path)))
+
+
+def test_given_pieces_without_merges_have_none_to_drop(tmp_path: Path) -> None:
+    file = tmp_path / "tokenizer.model"
+    file.write_bytes(train_subwords(TEXTS, config()).model)
+    assert read_subwords(config(dropout=0.1, vocab_size=50, model=str(file))).has_merges
+    taken = {"dropout": 0.1, "model": str(file)}
+    for model_type in ("unigram", "char"):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(TEXTS),
+            model_writer=model,
+            vocab_size=50,
+            hard_vocab_limit=False,
+            model_type=model_type,
+            pad_id=PAD_ID,
+            unk_id=UNK_ID,
+            bos_id=BOS_ID,
+            eos_id=EOS_ID,
+            minloglevel=2,
+        )
+        file.write_bytes(model.getvalue())
+        with pytest.raises(ConfigError, match=r"subwords\.dropout: 0\.1 .* have none"):
+            read_subwords(validate(taken, SubwordsConfig, "test"))
+        assert not read_subwords(validate({"model": str(file)}, SubwordsConfig, "test")).has_merges
 
 
 def test_a_model_to_take_pieces_from_must_be_there_and_be_one(tmp_path: Path) -> None:
