@@ -234,7 +234,12 @@ def ablate(plan: Path, out: Path, split: str | None, threads: int) -> None:
     from training.ablation import ablate as ablate_plan
     from training.ablation import read_plan, table
 
-    for line in table(ablate_plan(read_plan(plan), read_recipe, out, split, threads)):
+    try:
+        measured = ablate_plan(read_plan(plan), read_recipe, out, split, threads)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; what was done is saved in {out}; the same command continues")
+        click.get_current_context().exit(INTERRUPTED)
+    for line in table(measured):
         click.echo(line)
 
 

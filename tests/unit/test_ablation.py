@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from mt.errors import CheckpointError, ConfigError, CorpusError
 from tests.tiny_run import recipe_values, write_corpus
 from training import scoring
 from training.ablation import ablate, read_plan, table
+from training.checkpoint import newest_checkpoint
+from training.cli import ablate as ablate_verb
+from training.interrupts import StopRequest
 from training.length_penalty import PENALTIES
 from training.recipe import read_recipe
 
@@ -57,6 +61,20 @@ def test_rows_are_trained_scored_and_compared(tmp_path: Path) -> None:
     assert len(lines) == 5
     assert lines[-1].startswith("| no dropout either |")
     assert "against No smoothing!" in lines[-1]
+
+
+def test_a_stop_is_saved_and_reported_as_shells_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, out = write_plan(tmp_path, rows=ROWS), tmp_path / "out"
+    monkeypatch.setattr(StopRequest, "__bool__", lambda stop: True)
+    arguments = [str(plan), "--out", str(out), "--split", "validation"]
+    stopped = CliRunner().invoke(ablate_verb, arguments)
+    assert stopped.exit_code == 130
+    assert stopped.stdout.endswith(
+        f"stopped; what was done is saved in {out}; the same command continues\n"
+    )
+    assert newest_checkpoint(out / "runs" / "base" / "checkpoints")[0] is not None
 
 
 DECODED = [

@@ -58,9 +58,10 @@ def ablate(
     training. split: None is the first test set.
 
     Raises:
-        ConfigError: a recipe does not fit, a row has another test set, a length penalty would be
-            tuned on what is scored, or a signal stopped a training (the same call goes on).
+        ConfigError: a recipe does not fit, a row has another test set, or a length penalty would be
+            tuned on what is scored.
         CorpusError: the corpus has no such split, or cannot be had.
+        KeyboardInterrupt: a signal stopped a training, which is saved; the same call goes on.
     """
     recipes = {
         row.name: read_recipe(plan.recipe, plan.settings + row.settings) for row in plan.all_rows
@@ -81,7 +82,7 @@ def ablate(
         say(f"ablation: {row.name}")
         results[row.name] = train(recipes[row.name], folders[row.name])
         if not results[row.name].finished:
-            raise ConfigError(f"stopped in {row.name}; the same command continues")
+            raise KeyboardInterrupt
         runs = tuple(results[name] for name in (row.name, *row.together_with))
         memory = folder / "translations"
         translated = _translate(row, runs, memory, texts[BASE], split, threads)
