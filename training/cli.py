@@ -394,10 +394,13 @@ def _search(beam_size: int, length_penalty: float | None, tuned: bool) -> Search
 
 
 def _check_writable(path: Path) -> None:
-    """Before anything is spent on what would be written there."""
+    """Before anything is spent on what would be written there; no empty file stays."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
         path.open("a", encoding="utf-8").close()
+        if is_new:
+            path.unlink()
 
 
 def _write(path: Path, text: str) -> None:

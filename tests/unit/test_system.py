@@ -72,6 +72,11 @@ def test_what_cannot_be_written_is_said_before_anything_is_translated(folder: Pa
         arguments = [str(folder / "run"), "--split", "validation", flag, str(folder)]
         with pytest.raises(ConfigError, match=r"cannot be written \(Is a directory\)$"):
             CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    other = folder / "other.txt"
+    arguments += ["--hypotheses", str(other)]
+    with pytest.raises(ConfigError, match=r"cannot be written \(Is a directory\)$"):
+        CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    assert not other.exists()
 
 
 def test_a_cluster_without_workers_is_refused(folder: Path) -> None:
