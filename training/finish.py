@@ -1,10 +1,11 @@
 """The end of a run: average the best or last checkpoints, score the result, write RUN/final."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mt.bundle import Score
-from mt.errors import CheckpointError
+from mt.errors import CheckpointError, CorpusError
 from training.budget import RunState
 from training.checkpoint import (
     CHECKPOINTS,
@@ -14,6 +15,7 @@ from training.checkpoint import (
     read_checkpoint,
 )
 from training.console import say
+from training.corpora.corpus import open_corpus
 from training.models.seq2seq import Seq2Seq
 from training.prepare import Prepared
 from training.recipe import Recipe, to_values, with_defaults
@@ -64,12 +66,30 @@ class TrainResult:
 
 
 def finished_result(recipe: Recipe, run: Path) -> TrainResult | None:
-    """The result of a run that ended with this very recipe, or None."""
+    """The result of a run that ended with this very recipe, or None.
+
+    Warns where its text has changed since: it may be a test set only. Text that is gone is not
+    missed.
+    """
     final = read_final(run)
     if final is None or with_defaults(final.origin.recipe) != to_values(recipe):
         return None
     say(f"{run} is already finished: {final.facts['reason']}")
+    if changed := _changed(recipe, final.origin.corpus_sha256):
+        say(
+            f"warning: {', '.join(changed)}: changed since; to learn from that, "
+            "train into another folder"
+        )
     return _result(run, final)
+
+
+def _changed(recipe: Recipe, trained: Mapping[str, str]) -> list[str]:
+    """Names of the corpus's files that are not what they were; none where it cannot be read."""
+    try:
+        now = open_corpus(recipe.corpus).sha256
+    except CorpusError:
+        return []
+    return [name for name, digest in now.items() if trained.get(name) != digest]
 
 
 def finish(

@@ -156,6 +156,23 @@ def test_the_same_command_again_reuses_it(
     assert again.state.peak_rss_mib > 100
 
 
+def test_a_finished_run_says_that_its_text_has_changed(
+    run: Path, corpus: Path, finished: TrainResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = corpus / "train.de"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before + b"eine neue Zeile\n")
+        assert train(tiny_recipe(corpus), run).sha256 == finished.sha256
+        warning = capsys.readouterr().err.splitlines()[-1]
+        assert warning.startswith(f"warning: {path}: changed since; ")
+        path.unlink()
+        assert train(tiny_recipe(corpus), run).sha256 == finished.sha256
+        assert "warning" not in capsys.readouterr().err
+    finally:
+        path.write_bytes(before)
+
+
 def test_a_larger_budget_continues_and_equals_one_long_run(
     run: Path, corpus: Path, tmp_path: Path
 ) -> None:
