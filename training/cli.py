@@ -4,19 +4,22 @@ import json
 import shlex
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from mt.errors import ConfigError
-from mt.search_options import SearchOptions
-from mt.writing import writing
+from training.flags import (
+    INTERRUPTED,
+    check_writable,
+    evaluation_search,
+    resumable,
+    search_options,
+    shortlist_plan,
+    write_text,
+)
 from training.recipe import read_recipe
 
-if TYPE_CHECKING:
-    from training.export.shortlist import ShortlistPlan
-
-INTERRUPTED = 130  # what shells report after Ctrl-C
 _SETTING = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe's dotted key."
 )
@@ -153,17 +156,17 @@ def evaluate(
     from training.scoring import score_system
     from training.system import open_systems
 
-    options = _search(beam_size, length_penalty, tune_length_penalty)
+    options = evaluation_search(beam_size, length_penalty, tune_length_penalty)
     for path in filter(None, (hypotheses, report)):
-        _check_writable(path)
+        check_writable(path)
     system = open_systems(models, precision, threads)
     scored = score_system(system, split, options, sentences, lowercase, tune_length_penalty)
     for line in scored.lines():
         click.echo(line)
     if hypotheses is not None:
-        _write(hypotheses, "".join(f"{text}\n" for text in scored.evaluated.hypotheses))
+        write_text(hypotheses, "".join(f"{text}\n" for text in scored.evaluated.hypotheses))
     if report is not None:
-        _write(report, json.dumps(scored.values(), indent=2, ensure_ascii=False) + "\n")
+        write_text(report, json.dumps(scored.values(), indent=2, ensure_ascii=False) + "\n")
 
 
 @click.command()
@@ -234,11 +237,8 @@ def ablate(plan: Path, out: Path, split: str | None, threads: int) -> None:
     from training.ablation import ablate as ablate_plan
     from training.ablation import read_plan, table
 
-    try:
+    with resumable(out):
         measured = ablate_plan(read_plan(plan), read_recipe, out, split, threads)
-    except KeyboardInterrupt:
-        click.echo(f"stopped; what was done is saved in {out}; the same command continues")
-        click.get_current_context().exit(INTERRUPTED)
     for line in table(measured):
         click.echo(line)
 
@@ -265,7 +265,7 @@ def publish(
     """Write the evidence of finished RUNS, seeds of one recipe: scores, curves, translations."""
     from training.publish import publish as publish_runs
 
-    options = _search(beam_size, length_penalty, tune_length_penalty)
+    options = evaluation_search(beam_size, length_penalty, tune_length_penalty)
     results = publish_runs(runs, out, split, options, tune_length_penalty, threads, add)
     for metric, figures in results["mean"].items():
         deviation = "" if figures["sd"] is None else f" +- {figures['sd']:.2f}"
@@ -319,7 +319,7 @@ def export(
     """Export MODEL (a run or a checkpoint) to an ONNX bundle, unless parity fails."""
     from training.export import export as export_model
 
-    plan = _shortlist_plan(shortlist, best=shortlist_best, frequent=shortlist_frequent)
+    plan = shortlist_plan(shortlist, best=shortlist_best, frequent=shortlist_frequent)
     bundle = export_model(model, out, precisions, name=name, largest_loss=max_loss, shortlist=plan)
     size = sum(entry.size for entry in bundle.manifest.files.values()) / 2**20
     click.echo(f"{out}: {bundle.manifest.name}, {'+'.join(bundle.manifest.graphs)}, {size:.1f} MiB")
@@ -357,52 +357,3 @@ def demo(out: Path, overrides: tuple[str, ...], port: int, sentences: int | None
 
     recipes = {system: read_recipe(f"demo-{system}", overrides) for system in SYSTEMS}
     run_demo(out, recipes, port, sentences)
-
-
-def _shortlist_plan(wanted: bool, **sizes: int | None) -> "ShortlistPlan | None":
-    """The plan of a shortlist from flags, where one is wanted.
-
-    Raises:
-        ConfigError: a size is out of range, or given for no shortlist; names the flag.
-    """
-    from mt.config import validate
-    from training.export.shortlist import ShortlistPlan
-
-    given = {key: size for key, size in sizes.items() if size is not None}
-    if given and not wanted:
-        raise ConfigError(f"--shortlist-{next(iter(given))} needs --shortlist")
-    return validate(given, ShortlistPlan, where="shortlist flags") if wanted else None
-
-
-def search_options(**values: float) -> SearchOptions:
-    """Search options from flags.
-
-    Raises:
-        ConfigError: a value is out of range; names the flag.
-    """
-    from mt.config import validate
-
-    return validate(values, SearchOptions, where="search flags")
-
-
-def _search(beam_size: int, length_penalty: float | None, tuned: bool) -> SearchOptions:
-    if tuned and length_penalty is not None:
-        raise ConfigError("give --length-penalty or --tune-length-penalty, not both")
-    return search_options(
-        beam_size=beam_size, length_penalty=1.0 if length_penalty is None else length_penalty
-    )
-
-
-def _check_writable(path: Path) -> None:
-    """Before anything is spent on what would be written there; no empty file stays."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not path.exists()
-        path.open("a", encoding="utf-8").close()
-        if is_new:
-            path.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    with writing(path):
-        path.write_text(text, encoding="utf-8")

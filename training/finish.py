@@ -1,11 +1,10 @@
 """The end of a run: average the best or last checkpoints, score the result, write RUN/final."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mt.bundle import Score
-from mt.errors import CheckpointError, CorpusError
+from mt.errors import CheckpointError
 from training.budget import RunState
 from training.checkpoint import (
     CHECKPOINTS,
@@ -75,21 +74,12 @@ def finished_result(recipe: Recipe, run: Path) -> TrainResult | None:
     if final is None or with_defaults(final.origin.recipe) != to_values(recipe):
         return None
     say(f"{run} is already finished: {final.facts['reason']}")
-    if changed := _changed(recipe, final.origin.corpus_sha256):
+    if changed := open_corpus(recipe.corpus).changed_since(final.origin.corpus_sha256):
         say(
             f"warning: {', '.join(changed)}: changed since; to learn from that, "
             "train into another folder"
         )
     return _result(run, final)
-
-
-def _changed(recipe: Recipe, trained: Mapping[str, str]) -> list[str]:
-    """Names of the corpus's files that are not what they were; none where it cannot be read."""
-    try:
-        now = open_corpus(recipe.corpus).sha256
-    except CorpusError:
-        return []
-    return [name for name, digest in now.items() if trained.get(name) != digest]
 
 
 def finish(

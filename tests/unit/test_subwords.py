@@ -150,25 +150,27 @@ def test_given_pieces_without_merges_have_none_to_drop(tmp_path: Path) -> None:
     file = tmp_path / "tokenizer.model"
     file.write_bytes(train_subwords(TEXTS, config()).model)
     assert read_subwords(config(dropout=0.1, vocab_size=50, model=str(file))).has_merges
-    taken = {"dropout": 0.1, "model": str(file)}
-    for model_type in ("unigram", "char"):
-        model = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(TEXTS),
-            model_writer=model,
-            vocab_size=50,
-            hard_vocab_limit=False,
-            model_type=model_type,
-            pad_id=PAD_ID,
-            unk_id=UNK_ID,
-            bos_id=BOS_ID,
-            eos_id=EOS_ID,
-            minloglevel=2,
-        )
-        file.write_bytes(model.getvalue())
+    for model in (train_subwords(TEXTS, config(model_type="unigram")).model, _characters()):
+        file.write_bytes(model)
+        taken = validate({"dropout": 0.1, "model": str(file)}, SubwordsConfig, "test")
         with pytest.raises(ConfigError, match=r"subwords\.dropout: 0\.1 .* have none"):
-            read_subwords(validate(taken, SubwordsConfig, "test"))
-        assert not read_subwords(validate({"model": str(file)}, SubwordsConfig, "test")).has_merges
+            read_subwords(taken)
+        assert not read_subwords(taken.model_copy(update={"dropout": 0.0})).has_merges
+
+
+def _characters() -> bytes:
+    """Pieces that no recipe can learn but may be given: a character each."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS),
+        model_writer=model,
+        model_type="char",
+        pad_id=PAD_ID,
+        unk_id=UNK_ID,
+        bos_id=BOS_ID,
+        eos_id=EOS_ID,
+    )
+    return model.getvalue()
 
 
 def test_a_model_to_take_pieces_from_must_be_there_and_be_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.tiny_run import recipe_values, tiny_recipe, write_corpus
 from training.cli import evaluate
 from training.cli import train as train_verb
 from training.compare.gate import Gate, promote
+from training.flags import check_writable
 from training.recipe import Recipe, to_yaml
 from training.scoring import score_system
 from training.system import open_system
@@ -77,6 +78,17 @@ def test_what_cannot_be_written_is_said_before_anything_is_translated(folder: Pa
     with pytest.raises(ConfigError, match=r"cannot be written \(Is a directory\)$"):
         CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
     assert not other.exists()
+
+
+def test_looking_whether_a_file_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
+    link, kept = tmp_path / "link", tmp_path / "kept"
+    link.symlink_to(tmp_path / "nothing yet")
+    kept.write_text("of before", encoding="utf-8")
+    for path in (link, kept, tmp_path / "new"):
+        check_writable(path)
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "kept"}
+    assert link.is_symlink()
+    assert kept.read_text(encoding="utf-8") == "of before"
 
 
 def test_a_cluster_without_workers_is_refused(folder: Path) -> None:

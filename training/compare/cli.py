@@ -9,9 +9,9 @@ import click
 import yaml
 
 from mt.errors import ConfigError
-from training.cli import INTERRUPTED, search_options
 from training.compare.outcome import Comparison
 from training.compare.plan import Plan, plan_of_recipes, read_plan
+from training.flags import resumable, search_options
 from training.recipe import read_recipe
 
 _PLANS = Path(__file__).parent.parent / "plans"
@@ -167,11 +167,8 @@ def _compare(plan: Plan, folder: Path, jobs: int | None, ray: str | None, dry_ru
         click.echo(line)
     if dry_run:
         return
-    try:
+    with resumable(folder):
         outcome = compare_systems(comparing, workers, _command())
-    except KeyboardInterrupt:
-        click.echo(f"stopped; what was done is saved in {folder}; the same command continues")
-        click.get_current_context().exit(INTERRUPTED)
     for line in lines(outcome):
         click.echo(line)
     page = write_report(outcome, folder, folder / "report")[-1]

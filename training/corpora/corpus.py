@@ -136,6 +136,18 @@ class Corpus:
         """Checksums of the files behind these splits, by file name; the same on every machine."""
         return {**self._origin.sha256, **self._extra.sha256}
 
+    def changed_since(self, trained: Mapping[str, str]) -> list[str]:
+        """Names of own files that are not what they were when a model was trained on them.
+
+        trained: `sha256` of that time. Files that are gone are not missed, and published or
+        generated text does not change.
+        """
+        try:
+            own = self._origin.sha256 if self._config.files is not None else {}
+            return _differing({**own, **self._extra.sha256}, trained)
+        except CorpusError:
+            return []
+
     def check_cut(self, trained: Mapping[str, str]) -> None:
         """Refuse files that a splitter cuts otherwise than when a model was trained on them, for
         what was training text then may be test text now. trained: `sha256` of that time.
@@ -145,8 +157,7 @@ class Corpus:
         """
         if self._config.split is None:
             return
-        now = self._origin.sha256
-        if changed := [name for name, digest in now.items() if trained.get(name) != digest]:
+        if changed := _differing(self._origin.sha256, trained):
             raise CorpusError(
                 f"{self.name}: {', '.join(changed)} is not what the model was trained on; cut "
                 "anew, its training pairs would be among those it is tested on: bring the old "
@@ -214,6 +225,10 @@ def open_corpus(config: CorpusConfig) -> Corpus:
         return Corpus(config, EmbeddedText(config))
     entry = registry()[config.name]
     return Corpus(config, PublishedCorpus(config.name, entry, config.source, config.target))
+
+
+def _differing(now: Mapping[str, str], trained: Mapping[str, str]) -> list[str]:
+    return [name for name, digest in now.items() if trained.get(name) != digest]
 
 
 class EmbeddedText:
