@@ -26,7 +26,7 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
     lines = [(folder, _read(folder)) for folder in folders]
     if len(splits := {str(results.get("split")) for _, results in lines}) > 1:
         raise ConfigError(f"one picture shows one test set, not {', '.join(sorted(splits))}")
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(7, 4 + 0.2 * len(lines)), layout="constrained")
     axes = figure.subplots()
     for folder, results in lines:
         points = _read_points(folder, results)
@@ -47,7 +47,7 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
         f"BLEU on {results['split']}, beam {results['seeds'][0]['search']['beam_size']}"
     )
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     _save(figure, picture)
 
 
