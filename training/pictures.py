@@ -106,4 +106,6 @@ def _label(results: dict[str, Any]) -> str:
     """Recipe, seeds and updates: the same recipe may have been published after more of them."""
     seeds = results["seeds"]
     count = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
-    return f"{results['recipe']}, {count}, {max(seed['updates'] for seed in seeds):,} updates"
+    spent = sorted({seed["updates"] for seed in seeds})
+    updates = " to ".join(f"{ends:,}" for ends in dict.fromkeys((spent[0], spent[-1])))
+    return f"{results['recipe']}, {count}, {updates} updates"

@@ -41,7 +41,7 @@ def test_each_folder_is_a_line(tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "curves.svg"
     minutes_to_bleu([one, two], picture)
     text = picture.read_text(encoding="utf-8")
-    labels = ("recipe-one, 1 seed, 3,000 updates", "recipe-two, 2 seeds, 3,000 updates")
+    labels = ("recipe-one, 1 seed, 3,000 updates", "recipe-two, 2 seeds, 2,000 to 3,000 updates")
     for words in (*labels, "minutes of one core", "test2016"):
         assert words in text
     first = picture.read_bytes()
