@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -20,32 +20,30 @@ def minutes_to_bleu(folders: Sequence[Path], picture: Path) -> None:
     on a logarithmic axis; the bars span the seeds. The format follows the picture's ending.
 
     Raises:
-        ConfigError: a folder holds no results, they have no milestones or several test sets, or
-            the picture cannot be written.
+        ConfigError: a folder holds no results, they have no milestones, several test sets or
+            beams, or the picture cannot be written.
     """
-    lines = [(folder, _read(folder)) for folder in folders]
-    if len(splits := {str(results.get("split")) for _, results in lines}) > 1:
-        raise ConfigError(f"one picture shows one test set, not {', '.join(sorted(splits))}")
+    lines = [_read(folder) for folder in folders]
+    if len(tests := {line.test for line in lines}) > 1:
+        raise ConfigError(
+            f"one picture shows one test set and beam, not {'; '.join(sorted(tests))}"
+        )
     figure = Figure(figsize=(7, 4 + 0.2 * len(lines)), layout="constrained")
     axes = figure.subplots()
-    for folder, results in lines:
-        points = _read_points(folder, results)
-        if not points:
-            raise ConfigError(f"{folder}: no run kept milestones (training.keep_at_minutes)")
+    for line in lines:
+        points = line.points
         minutes = sorted(points)
         means = [sum(points[at]) / len(points[at]) for at in minutes]
         spans = [
             [mean - min(points[at]) for at, mean in zip(minutes, means, strict=True)],
             [max(points[at]) - mean for at, mean in zip(minutes, means, strict=True)],
         ]
-        axes.errorbar(minutes, means, spans, marker="o", capsize=3, label=_label(results))
+        axes.errorbar(minutes, means, spans, marker="o", capsize=3, label=line.label)
     axes.set_xscale("log")
     axes.set_xticks(ticks := _ticks(axes.get_xlim()), [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("minutes of one core spent on training")
-    axes.set_ylabel(
-        f"BLEU on {results['split']}, beam {results['seeds'][0]['search']['beam_size']}"
-    )
+    axes.set_ylabel(f"BLEU on {', '.join(tests)}")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     _save(figure, picture)
@@ -64,19 +62,27 @@ def _save(figure: Figure, picture: Path) -> None:
         figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
 
 
-def _read(folder: Path) -> dict[str, Any]:
+class _Line(NamedTuple):
+    """What a results folder gives to the picture."""
+
+    label: str
+    test: str
+    points: dict[float, list[float]]
+
+
+def _read(folder: Path) -> _Line:
     path = folder / "results.json"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        results = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         raise ConfigError(f"{path} cannot be read; make it with: seq2serve publish") from None
-
-
-def _read_points(folder: Path, results: dict[str, Any]) -> dict[float, list[float]]:
     try:
-        return _points(results)
-    except (KeyError, TypeError, ValueError):
+        line = _Line(_label(results), _test(results), _points(results))
+    except (LookupError, TypeError, ValueError):
         raise ConfigError(f"{folder}: not the results of seq2serve publish") from None
+    if not line.points:
+        raise ConfigError(f"{folder}: no run kept milestones (training.keep_at_minutes)")
+    return line
 
 
 def _points(results: dict[str, Any]) -> dict[float, list[float]]:
@@ -106,6 +112,12 @@ def _label(results: dict[str, Any]) -> str:
     """Recipe, seeds and updates: the same recipe may have been published after more of them."""
     seeds = results["seeds"]
     count = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
-    spent = sorted({seed["updates"] for seed in seeds})
-    updates = " to ".join(f"{ends:,}" for ends in dict.fromkeys((spent[0], spent[-1])))
-    return f"{results['recipe']}, {count}, {updates} updates"
+    updates = [seed["updates"] for seed in seeds]
+    fewest, most = min(updates), max(updates)
+    span = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{results['recipe']}, {count}, {span} updates"
+
+
+def _test(results: dict[str, Any]) -> str:
+    """Test set and beam, as the axis names them."""
+    return f"{results['split']}, beam {results['seeds'][0]['search']['beam_size']}"

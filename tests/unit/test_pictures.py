@@ -67,12 +67,33 @@ def test_a_milestone_by_tokens_stands_for_no_minutes() -> None:
     assert _points(results) == {5: [10], 10: [20]}
 
 
-def test_one_picture_shows_one_test_set(tmp_path: Path) -> None:
+def replace_in_results(folder: Path, old: str, new: str) -> None:
+    path = folder / "results.json"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tests"),
+    [
+        ("test2016", "test2017", "test2016, beam 5; test2017, beam 5"),
+        ('"beam_size": 5', '"beam_size": 1', "test2016, beam 1; test2016, beam 5"),
+    ],
+)
+def test_one_picture_shows_one_test(tmp_path: Path, old: str, new: str, tests: str) -> None:
     one, two = (write_results(tmp_path / name, [[10, 20, 30]]) for name in ("one", "two"))
-    changed = (two / "results.json").read_text(encoding="utf-8").replace("test2016", "test2017")
-    (two / "results.json").write_text(changed, encoding="utf-8")
-    with pytest.raises(ConfigError, match="one test set, not test2016, test2017"):
+    replace_in_results(two, old, new)
+    with pytest.raises(ConfigError, match=f"one test set and beam, not {tests}"):
         minutes_to_bleu([one, two], tmp_path / "a.svg")
+
+
+@pytest.mark.parametrize("key", ["recipe", "split", "seeds", "beam_size", "updates", "curve"])
+def test_results_without_a_key_are_refused(tmp_path: Path, key: str) -> None:
+    one = write_results(tmp_path / "one", [[10, 20, 30]])
+    replace_in_results(one, f'"{key}"', '"else"')
+    with pytest.raises(ConfigError, match="not the results of seq2serve publish"):
+        minutes_to_bleu([one], tmp_path / "a.svg")
 
 
 def test_what_cannot_be_drawn_or_written_is_one_clear_line(tmp_path: Path) -> None:
