@@ -97,7 +97,7 @@ class WordAttention:
         """With the words that touch one of these spans, which are in order, as one word."""
         of_source, from_source = _merge(self.source, source)
         of_target, from_target = _merge(self.target, target)
-        mass: npt.NDArray[np.float32] = (from_target @ self.mass @ from_source.T).astype(np.float32)
+        mass = _gather(from_target, self.mass, from_source)
         return WordAttention(of_source, of_target, mass, _sums(from_target > 0, self.log_probs))
 
 
@@ -120,7 +120,7 @@ def word_attention(
     mass = np.zeros((len(target_words), len(source_words)), np.float32)
     if attention is not None and mass.size:
         weights = attention[: len(target_spans), : len(source_spans)]
-        mass = (of_target @ weights @ _shares(source_words, source_spans).T).astype(np.float32)
+        mass = _gather(of_target, weights, _shares(source_words, source_spans))
     words = tuple(source_words), tuple(target_words)
     return WordAttention(*words, mass, _sums(of_target > 0, log_probs))
 
@@ -169,6 +169,19 @@ def _sums(
         summed = [one for one in known if one is not None]
         found.append(sum(summed) if known and len(summed) == len(known) else None)
     return tuple(found)
+
+
+def _gather(
+    of_target: npt.NDArray[np.float32], weights: Attention, of_source: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Attention of parts (target parts, source parts) summed into that of their wholes.
+
+    NumPy's flag of an invalid product is not listened to: a BLAS kernel may raise it for what it
+    read beside its operands and dropped (github.com/numpy/numpy/issues/24067).
+    """
+    with np.errstate(invalid="ignore"):
+        gathered: npt.NDArray[np.float32] = (of_target @ weights @ of_source.T).astype(np.float32)
+    return gathered
 
 
 def _shares(words: Sequence[Span], pieces: Sequence[Span]) -> npt.NDArray[np.float32]:

@@ -111,3 +111,11 @@ def test_what_counts_as_a_word() -> None:
     pairs = word_attention(source, spans, source, spans, attention).pairs()
     expected = ["l'été", ",", "aujourd’hui", "日", "本", "x-y"]
     assert words(pairs, source, source) == [(word, word) for word in expected]
+
+
+def test_the_processors_flag_of_an_invalid_product_is_not_listened_to() -> None:
+    """BLAS may raise it beside finite operands; infinity times zero raises it for sure."""
+    weights = np.array([[np.inf, 0.0], [0.0, 1.0]], np.float32)
+    spans = spans_of("a b", "a", " b")
+    mass = word_attention("a b", spans, "a b", spans, weights).mass  # a warning is an error here
+    assert np.isnan(mass).any()
