@@ -16,7 +16,9 @@ const ADDRESS = new URL("v1/translate", document.baseURI).href;
 
 let facts = { max_text_chars: Infinity, max_candidates: 1, max_file_bytes: Infinity };
 let languages;
+let loading = null;
 let detected = null;
+const files = []; // to be sent once it is known where to
 const cards = [];
 const soon = debounced(translateAll, PAUSE_MS);
 
@@ -33,16 +35,22 @@ const pane = new SourcePane({
 listen();
 load();
 
-/** Ask what there is to choose from, and begin. */
-async function load() {
+/** Ask what there is to choose from, and begin; asked again while it asks, it asks once. */
+function load() {
+  loading ??= begin().finally(() => (loading = null));
+}
+
+async function begin() {
   try {
     const [offered, limits] = await Promise.all([api.models(), api.facts()]);
     facts = limits;
+    countCharacters(); // of what was typed meanwhile, or kept by the browser
     byId("file").accept = limits.file_endings.join(",");
     languages = new Languages(offered, choosePair);
     byId("notice").hidden = true;
     if (!cards.length) addCard();
     choosePair();
+    sendFiles();
   } catch (problem) {
     complain(problem);
   }
@@ -54,7 +62,8 @@ function listen() {
   byId("shade").addEventListener("change", shade);
   byId("open-file").addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", ({ currentTarget }) => {
-    sendFiles(currentTarget.files);
+    files.push(...currentTarget.files);
+    sendFiles();
     currentTarget.value = "";
   });
   for (const name of ["curl", "python"]) {
@@ -73,7 +82,8 @@ function listen() {
   document.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
-    sendFiles(event.dataTransfer.files);
+    files.push(...event.dataTransfer.files);
+    sendFiles();
   });
   shade();
 }
@@ -167,13 +177,19 @@ function requestOf(card) {
 }
 
 function translateAll() {
-  cards.forEach((card) => translate(card));
+  if (languages) cards.forEach((card) => translate(card));
+  else again();
+}
+
+/** Nothing is known yet: ask again, unless it is for a person to give a key first. */
+function again() {
+  if (byId("key-form").hidden) load();
 }
 
 /** Ask for one card's translation; whatever it was waiting for is no longer wanted. */
 async function translate(card, tries = TRIES) {
   card.request?.abort();
-  if (!languages || !pane.text.trim()) {
+  if (!pane.text.trim()) {
     card.clear();
     showDetected(null);
     return;
@@ -225,9 +241,8 @@ function showDetected(found) {
 function countCharacters() {
   const count = Array.from(pane.text).length;
   const most = facts.max_text_chars;
-  byId("count").textContent = count
-    ? `${count.toLocaleString("en")} / ${most.toLocaleString("en")}`
-    : "";
+  const limit = Number.isFinite(most) ? ` / ${most.toLocaleString("en")}` : ""; // not known yet
+  byId("count").textContent = count ? count.toLocaleString("en") + limit : "";
   byId("count").classList.toggle("over", count > most);
   byId("clear").hidden = !count;
 }
@@ -242,10 +257,10 @@ function showRequest() {
   byId("python").textContent = python(ADDRESS, headers, body);
 }
 
-function sendFiles(files) {
-  if (!languages) return;
+function sendFiles() {
+  if (!languages) return again();
   const { text, ...fields } = requestOf(cards[0]);
-  for (const file of files) translateFile(file, fields, facts);
+  for (const file of files.splice(0)) translateFile(file, fields, facts);
 }
 
 function complain(problem) {

@@ -63,6 +63,24 @@ def test_what_is_typed_is_translated(page: TranslatorPage) -> None:
     expect(field).to_be_focused()
 
 
+def test_what_is_typed_before_the_limits_are_known_is_counted(
+    browser: "Browser", address: str
+) -> None:
+    page = TranslatorPage(browser, address)  # a text this long is refused, which is complained of
+    held: list[Route] = []
+    page.page.route("**/web/facts.json", lambda route: held.append(route))
+    page.page.reload()
+    page.page.locator("#text").fill("The fox. " * 40)
+    count = page.page.locator("#count")
+    expect(count).to_have_text("360")
+    while not held:
+        page.page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(count).to_have_text("360 / 300")
+    expect(count).to_contain_class("over")
+    page.context.close()
+
+
 def test_the_server_is_asked_once_the_typing_pauses(browser: "Browser", address: str) -> None:
     page = TranslatorPage(browser, address)
     expect(page.page.locator("#source")).to_have_value("fr")
@@ -302,6 +320,22 @@ def test_a_file_is_sent_and_comes_back(page: TranslatorPage, tmp_path: Path) -> 
     expect(page.page.locator("#documents")).to_be_hidden()
 
 
+def test_a_file_chosen_before_the_models_are_known_is_sent(
+    page: TranslatorPage, tmp_path: Path
+) -> None:
+    held: list[Route] = []
+    page.page.route("**/v1/models", lambda route: held.append(route))
+    page.page.reload()
+    file = tmp_path / "talk.srt"
+    file.write_text(SRT, encoding="utf-8")
+    page.page.locator("#file").set_input_files(file)
+    while not held:
+        page.page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.page.get_by_role("button", name="Save talk.en.srt")).to_be_visible()
+    assert len(held) == 1  # nothing was asked for twice
+
+
 def test_a_file_that_cannot_be_read_is_refused_kindly(
     browser: "Browser", address: str, tmp_path: Path
 ) -> None:
@@ -325,6 +359,16 @@ def test_errors_are_said_kindly(browser: "Browser", address: str) -> None:
     page.page.route("**/v1/translate", lambda route: route.abort())
     page.page.locator("#text").fill("The dog.")
     expect(alert).to_contain_text("The server cannot be reached")
+    page.context.close()
+
+
+def test_typing_on_asks_a_server_that_was_away(browser: "Browser", address: str) -> None:
+    page = TranslatorPage(browser, address)
+    page.page.route("**/v1/models", lambda route: route.abort(), times=1)
+    page.page.reload()
+    expect(page.page.locator("#notice")).to_contain_text("type on to try again")
+    page.type(FOX)
+    expect(page.page.locator("#notice")).to_be_hidden()
     page.context.close()
 
 
