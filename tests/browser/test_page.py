@@ -374,6 +374,32 @@ def test_typing_on_asks_a_server_that_was_away(browser: "Browser", address: str)
     page.context.close()
 
 
+def test_a_key_is_asked_for_until_one_is_right(browser: "Browser", address: str) -> None:
+    asked: list[str | None] = []
+
+    def want_a_key(route: "Route") -> None:
+        asked.append(route.request.headers.get("authorization"))
+        if asked[-1] == "Bearer right":
+            route.continue_()
+        else:
+            route.fulfill(status=401, json={"title": "A key is needed", "detail": "send one"})
+
+    page = TranslatorPage(browser, address)
+    page.page.route("**/v1/models", want_a_key)
+    page.page.reload()
+    form, notice = page.page.locator("#key-form"), page.page.locator("#notice")
+    expect(notice).to_have_text("A key is needed: Send one.")
+    page.page.locator("#text").fill(FOX)  # which waits for the key
+    for key in ("wrong", "right"):
+        page.page.wait_for_timeout(500)  # longer than a pause in typing
+        form.get_by_label("This server asks for a key").fill(key)
+        form.get_by_role("button").click()
+    expect(page.output()).to_have_text(FOX)
+    expect(form).to_be_hidden()
+    assert asked == [None, "Bearer wrong", "Bearer right"]
+    page.context.close()
+
+
 def test_a_busy_server_is_asked_again(browser: "Browser", address: str) -> None:
     page = TranslatorPage(browser, address)
     expect(page.page.locator("#source")).to_have_value("fr")
