@@ -18,7 +18,7 @@ let facts = { max_text_chars: Infinity, max_candidates: 1, max_file_bytes: Infin
 let languages;
 let loading = null;
 let detected = null;
-const files = []; // to be sent once it is known where to
+const waiting = []; // files, until it is known where to send them
 const cards = [];
 const soon = debounced(translateAll, PAUSE_MS);
 
@@ -50,7 +50,7 @@ async function begin() {
     byId("notice").hidden = true;
     if (!cards.length) addCard();
     choosePair();
-    sendFiles();
+    sendFiles(waiting.splice(0));
   } catch (problem) {
     complain(problem);
   }
@@ -62,8 +62,7 @@ function listen() {
   byId("shade").addEventListener("change", shade);
   byId("open-file").addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", ({ currentTarget }) => {
-    files.push(...currentTarget.files);
-    sendFiles();
+    sendFiles(currentTarget.files);
     currentTarget.value = "";
   });
   for (const name of ["curl", "python"]) {
@@ -82,8 +81,7 @@ function listen() {
   document.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
-    files.push(...event.dataTransfer.files);
-    sendFiles();
+    sendFiles(event.dataTransfer.files);
   });
   shade();
 }
@@ -257,10 +255,14 @@ function showRequest() {
   byId("python").textContent = python(ADDRESS, headers, body);
 }
 
-function sendFiles() {
-  if (!languages) return again();
+function sendFiles(files) {
+  if (!languages) {
+    waiting.push(...files);
+    again();
+    return;
+  }
   const { text, ...fields } = requestOf(cards[0]);
-  for (const file of files.splice(0)) translateFile(file, fields, facts);
+  for (const file of files) translateFile(file, fields, facts);
 }
 
 function complain(problem) {
